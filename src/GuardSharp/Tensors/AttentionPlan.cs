@@ -1,0 +1,76 @@
+namespace GuardSharp.Tensors;
+
+/// <summary>One sequence of a batch: which rows are its queries and its new keys, and where they stand.</summary>
+/// <param name="QueryRow">First query row.</param>
+/// <param name="QueryCount">Number of query rows.</param>
+/// <param name="KeyRow">First row of the new keys and values (for self-attention: QueryRow).</param>
+/// <param name="KeyCount">Number of new keys and values (for self-attention: QueryCount).</param>
+/// <param name="Position">Absolute position of the first query and, in self-attention, of the first new key.</param>
+/// <param name="Cache">Keys and values of earlier positions, to which the new ones are appended; null: there are none and nothing is stored.</param>
+internal readonly record struct SequenceSpan(int QueryRow, int QueryCount, int KeyRow, int KeyCount, int Position, KvCache? Cache)
+{
+    /// <summary>Self-attention over <paramref name="count"/> rows from <paramref name="row"/> on; with a cache they follow what it holds.</summary>
+    public static SequenceSpan Self(int row, int count, KvCache? cache = null) => new(row, count, row, count, cache?.Length ?? 0, cache);
+}
+
+/// <summary>Which keys a query may see.</summary>
+internal enum AttentionMask
+{
+    /// <summary>Keys at positions up to the query's.</summary>
+    Causal,
+
+    /// <summary>Causal, and in the same chunk: position / ChunkSize equal (model note L5).</summary>
+    Chunked,
+
+    /// <summary>All keys of the sequence.</summary>
+    Full,
+}
+
+/// <summary>Everything attention has to know beside the numbers. The only place that sees sequences, masks and caches.</summary>
+/// <param name="Sequences">The sequences of the batch.</param>
+/// <param name="Layer">Layer index: selects the slot in the caches.</param>
+/// <param name="Heads">Query heads H; q is [N, H * HeadSize].</param>
+/// <param name="KeyHeads">Key and value heads K; H is a multiple of K; k and v are [M, K * HeadSize].</param>
+/// <param name="HeadSize">Numbers per head D.</param>
+/// <param name="Scale">Factor of q·k before the softmax.</param>
+/// <param name="Mask">Which keys a query sees.</param>
+/// <param name="ChunkSize">Positions per chunk, for <see cref="AttentionMask.Chunked"/>.</param>
+internal readonly record struct AttentionPlan(
+    IReadOnlyList<SequenceSpan> Sequences, int Layer, int Heads, int KeyHeads, int HeadSize, float Scale, AttentionMask Mask, int ChunkSize = 0);
+
+/// <summary>Keys and values of a sequence's positions so far, for every layer. A cache may start where a parent ends: the parent is then shared and frozen.</summary>
+/// <remarks>
+/// Attention writes the new keys of a layer behind <see cref="Length"/>; the runner calls <see cref="Advance"/> once when all layers have run.
+/// Not safe for concurrent writers; a frozen parent may be read by any number of children at once.
+/// </remarks>
+internal abstract class KvCache(KvCache? parent, int capacity) : IDisposable
+{
+    /// <summary>The shared beginning, or null.</summary>
+    public KvCache? Parent { get; } = parent;
+
+    /// <summary>Positions this cache can hold itself, the parent's not counted.</summary>
+    public int Capacity { get; } = capacity;
+
+    /// <summary>Positions held by this cache itself.</summary>
+    public int OwnLength { get; private set; }
+
+    /// <summary>Positions held, the parent's included: the position of the next token.</summary>
+    public int Length => (Parent?.Length ?? 0) + OwnLength;
+
+    /// <summary>Makes <paramref name="count"/> written positions part of the cache.</summary>
+    public void Advance(int count)
+    {
+        if (OwnLength + count > Capacity)
+        {
+            throw new InvalidOperationException($"The KV cache holds {Capacity} positions of its own; {OwnLength + count} are needed.");
+        }
+
+        OwnLength += count;
+    }
+
+    /// <summary>Forgets the positions from <paramref name="ownLength"/> on.</summary>
+    public void Truncate(int ownLength) => OwnLength = Math.Min(OwnLength, ownLength);
+
+    /// <inheritdoc/>
+    public abstract void Dispose();
+}

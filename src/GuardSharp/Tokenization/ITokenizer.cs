@@ -1,0 +1,18 @@
+namespace GuardSharp.Tokenization;
+
+/// <summary>Text to token ids and back. Ordinary text never yields a special id.</summary>
+/// <remarks>Safe from any thread.</remarks>
+internal interface ITokenizer
+{
+    /// <summary>Number of ids, special ones included.</summary>
+    int VocabularySize { get; }
+
+    /// <summary>Appends the ids of <paramref name="text"/>, special-token spellings in it being ordinary bytes.</summary>
+    void Encode(string text, List<int> ids);
+
+    /// <summary>The id of a special token, or false if the checkpoint has none of that name.</summary>
+    bool TryGetSpecial(string name, out int id);
+
+    /// <summary>The UTF-8 bytes of an ordinary token, or the name of a special one.</summary>
+    ReadOnlyMemory<byte> BytesOf(int id);
+}
