@@ -1,0 +1,21 @@
+using GuardSharp.Conversations;
+
+namespace GuardSharp.Evaluation.Predictions;
+
+/// <summary>What a guard said about one row.</summary>
+/// <param name="IsUnsafe">The verdict.</param>
+/// <param name="UnsafeProbability">P(unsafe), in [0, 1].</param>
+/// <param name="Categories">Codes of the violated categories, in the guard's order.</param>
+/// <param name="CategoryProbabilities">Probability of each category of the policy by its code, in [0, 1].</param>
+public sealed record Prediction(
+    bool IsUnsafe, double UnsafeProbability, IReadOnlyList<string> Categories, IReadOnlyDictionary<string, double> CategoryProbabilities);
+
+/// <summary>A guard as the evaluation needs it: judges conversations and answers in their order.</summary>
+/// <param name="conversations">A few conversations, images loaded.</param>
+/// <param name="cancellationToken">Stops the work.</param>
+public delegate Task<IReadOnlyList<Prediction>> Judge(IReadOnlyList<Conversation> conversations, CancellationToken cancellationToken);
+
+/// <summary>How far a run is.</summary>
+/// <param name="Done">Rows judged.</param>
+/// <param name="Total">Rows of the file.</param>
+public readonly record struct RowProgress(long Done, long Total);

@@ -1,0 +1,148 @@
+using System.IO.Compression;
+using System.Text;
+using System.Text.Json;
+
+namespace GuardSharp.Evaluation.Samples;
+
+/// <summary>
+/// Reads JSON Lines, plain or gzip (told by the first two bytes), one sample a line:
+/// <c>{"id","task","messages","unsafe","categories","language","source"}</c>; the schema of the data README.
+/// </summary>
+/// <remarks>Lazy: a file larger than memory is fine. Every error begins with the file and the line.</remarks>
+public static class SampleReader
+{
+    /// <summary>The samples of a file in its order. Blank lines are passed over.</summary>
+    /// <param name="path">The file, plain or gzip.</param>
+    /// <param name="labelled">True when every row must say whether it is unsafe, as for metrics; false when rows are only to be judged.</param>
+    /// <exception cref="SampleFileException">The file is missing, damaged, or a row is not in the schema.</exception>
+    public static IEnumerable<Sample> Read(string path, bool labelled)
+    {
+        var folder = Path.GetDirectoryName(Path.GetFullPath(path)) ?? ".";
+        foreach (var (text, line) in ReadLines(path))
+        {
+            yield return ParseRow(text, folder, $"{path}:{line}", line, labelled);
+        }
+    }
+
+    /// <summary>The lines of a text file, plain or gzip, that are not blank, with their numbers from 1.</summary>
+    internal static IEnumerable<(string Text, long Line)> ReadLines(string path)
+    {
+        using var file = Guarded(path, 0, () => File.OpenRead(path));
+        using var reader = Guarded(path, 0, () => new StreamReader(Unpacked(file), new UTF8Encoding(false, throwOnInvalidBytes: true)));
+        for (long line = 1; ; line++)
+        {
+            var text = Guarded(path, line, reader.ReadLine);
+            if (text is null)
+            {
+                yield break;
+            }
+
+            if (!string.IsNullOrWhiteSpace(text))
+            {
+                yield return (text, line);
+            }
+        }
+    }
+
+    private static Stream Unpacked(FileStream file)
+    {
+        var gzip = file.ReadByte() == 0x1F && file.ReadByte() == 0x8B;
+        file.Position = 0;
+        return gzip ? new GZipStream(file, CompressionMode.Decompress) : file;
+    }
+
+    private static T Guarded<T>(string path, long line, Func<T> read)
+    {
+        try
+        {
+            return read();
+        }
+        catch (Exception error) when (error is IOException or InvalidDataException or UnauthorizedAccessException or NotSupportedException)
+        {
+            throw new SampleFileException(line > 0 ? $"{path}:{line}: the file is damaged or cut off: {error.Message}" : $"{path}: the file cannot be read: {error.Message}", error);
+        }
+        catch (DecoderFallbackException error)
+        {
+            throw new SampleFileException($"{path}:{line}: the text is not UTF-8 here or a little further on. Convert the file to UTF-8.", error);
+        }
+    }
+
+    private static Sample ParseRow(string text, string folder, string place, long line, bool labelled)
+    {
+        try
+        {
+            using var document = JsonDocument.Parse(text);
+            return ParseRow(document.RootElement, folder, place, line, labelled);
+        }
+        catch (JsonException error)
+        {
+            throw new SampleFileException($"{place}: not one JSON object (byte {error.BytePositionInLine + 1}). Expected one row a line.", error);
+        }
+    }
+
+    private static Sample ParseRow(JsonElement row, string folder, string place, long line, bool labelled)
+    {
+        if (row.ValueKind != JsonValueKind.Object || !row.TryGetProperty("messages", out var messages))
+        {
+            throw new SampleFileException($"{place}: the row has no \"messages\". Expected {{\"id\",\"messages\":[{{\"role\",\"content\"}}],...}}.");
+        }
+
+        var turns = MessageParser.Parse(messages, folder, place);
+        var truth = ReadTruth(row, place);
+        if (labelled && truth is null)
+        {
+            throw new SampleFileException($"{place}: the row has no \"unsafe\": true or false is needed to compute metrics.");
+        }
+
+        return new Sample(place, turns)
+        {
+            Id = Optional(row, "id", place) ?? line.ToString(System.Globalization.CultureInfo.InvariantCulture),
+            Task = ReadTask(row, turns[^1].Role, place),
+            Unsafe = truth,
+            Categories = ReadCategories(row, truth, place),
+            Language = Optional(row, "language", place) ?? "unknown",
+            Source = Optional(row, "source", place) ?? "unknown",
+        };
+    }
+
+    private static string? Optional(JsonElement row, string name, string place) =>
+        row.TryGetProperty(name, out var value) && value.ValueKind != JsonValueKind.Null ? MessageParser.Text(row, name, place) : null;
+
+    private static SampleTask ReadTask(JsonElement row, Conversations.Role last, string place) => Optional(row, "task", place) switch
+    {
+        "prompt" => SampleTask.Prompt,
+        "response" => SampleTask.Response,
+        null => last == Conversations.Role.Assistant ? SampleTask.Response : SampleTask.Prompt,
+        _ => throw new SampleFileException($"{place}: \"task\" must be prompt or response."),
+    };
+
+    private static bool? ReadTruth(JsonElement row, string place)
+    {
+        if (!row.TryGetProperty("unsafe", out var value) || value.ValueKind == JsonValueKind.Null)
+        {
+            return null;
+        }
+
+        return value.ValueKind is JsonValueKind.True or JsonValueKind.False
+            ? value.GetBoolean()
+            : throw new SampleFileException($"{place}: \"unsafe\" is {MessageParser.KindOf(value)}, but must be true or false.");
+    }
+
+    private static string[] ReadCategories(JsonElement row, bool? truth, string place)
+    {
+        if (!row.TryGetProperty("categories", out var list) || list.ValueKind == JsonValueKind.Null)
+        {
+            return [];
+        }
+
+        if (list.ValueKind != JsonValueKind.Array || list.EnumerateArray().Any(code => code.ValueKind != JsonValueKind.String))
+        {
+            throw new SampleFileException($"{place}: \"categories\" must be a list of codes such as [\"S4\"].");
+        }
+
+        string[] codes = [.. list.EnumerateArray().Select(code => code.GetString()!).Distinct()];
+        return truth == false && codes.Length > 0
+            ? throw new SampleFileException($"{place}: the row is safe but names violated categories. One of the two is wrong.")
+            : codes;
+    }
+}
