@@ -61,7 +61,7 @@ public sealed class ImageDecoderTests
         fixed (ushort* start = samples)
         {
             using var data = new SKPixmap(new SKImageInfo(256, 1, SKColorType.Rgba16161616, SKAlphaType.Unpremul), (nint)start).Encode(SKEncodedImageFormat.Png, 100);
-            encoded = data.ToArray();
+            encoded = data!.ToArray();
         }
 
         Assert.Equal(16, encoded[24]);   // the bit depth in the PNG's header: the test would be empty otherwise

@@ -92,17 +92,21 @@ public sealed class Llama4ImageProcessorTests
     }
 
     [Fact]
-    public void The_grid_covers_the_picture_and_wastes_no_row_or_column_of_tiles() =>
-        Gen.Select(Gen.Int[1, 3000], Gen.Int[1, 3000], Gen.Int[1, 16], Gen.OneOfConst(14, 56, 224, 336)).Sample((width, height, maxTiles, side) =>
+    public void The_picture_fits_its_grid_keeps_its_aspect_and_is_hardly_enlarged() =>
+        Gen.Select(Gen.Int[1, 3000], Gen.Int[1, 3000], Gen.Int[1, 16], Gen.OneOf(Gen.Const(14), Gen.Const(56), Gen.Const(224), Gen.Const(336))).Sample((width, height, maxTiles, side) =>
         {
             var canvas = new Llama4CanvasChooser(new Llama4ImageSettings { TileSize = side, MaxTiles = maxTiles }).Choose(width, height);
             Assert.InRange(canvas.GridRows * canvas.GridColumns, 1, maxTiles);
             Assert.InRange(canvas.Width, 1, canvas.GridColumns * side);
             Assert.InRange(canvas.Height, 1, canvas.GridRows * side);
-            // The aspect is kept: one side fills its limit, the other is at most a pixel short (floor), or at least 1.
-            var ratio = Math.Min((double)canvas.Width / width, (double)canvas.Height / height);
-            Assert.InRange(canvas.Width, Math.Max(1, Math.Floor(width * ratio) - 1), Math.Max(1, Math.Ceiling(width * ratio) + 1) + (1 / ratio));
-            Assert.True(ratio <= 1.0 || Math.Max(canvas.Width, canvas.Height) <= side, "a picture is enlarged to a tile's side at most");
+            // The aspect is kept: one side sets the scale, the other follows, rounded down by float32 or double (1 pixel), but at least 1.
+            Assert.True(
+                Math.Abs(canvas.Height - Math.Max(1, height * (double)canvas.Width / width)) <= 1
+                || Math.Abs(canvas.Width - Math.Max(1, width * (double)canvas.Height / height)) <= 1,
+                $"{width} x {height} became {canvas.Width} x {canvas.Height}");
+            // A picture is enlarged to a tile's side at most.
+            Assert.InRange(canvas.Width, 1, Math.Max(width, side));
+            Assert.InRange(canvas.Height, 1, Math.Max(height, side));
         }, iter: 2000, seed: "0001imgTiles");
 
     [Fact]

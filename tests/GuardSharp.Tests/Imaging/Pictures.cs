@@ -45,7 +45,7 @@ internal static class Pictures
         {
             var pixmap = new SKPixmap(new SKImageInfo(image.Width, image.Height, SKColorType.Rgba8888, SKAlphaType.Unpremul), (nint)start);
             using var data = pixmap.Encode(format, quality);
-            return data.ToArray();
+            return data!.ToArray();
         }
     }
 
