@@ -1,0 +1,56 @@
+namespace GuardSharp.Prompts;
+
+/// <summary>Which wording of the prompt a model was trained with.</summary>
+public enum PromptVariant
+{
+    /// <summary>Llama Guard 4 as its published chat template renders it, byte for byte, with the template's literal <c>\n\n</c>.</summary>
+    HuggingFace,
+
+    /// <summary>Llama Guard 4 as Meta's documentation page prints it.</summary>
+    MetaDocs,
+
+    /// <summary>Llama Guard 4 as its template was meant: real empty lines in place of the literal <c>\n\n</c>.</summary>
+    Clean,
+
+    /// <summary>The short form of GuardSharp's own models: turns are delimited by special tokens.</summary>
+    Compact,
+}
+
+/// <summary>What happens to text of a message that looks like the template's own structure.</summary>
+public enum StructuralText
+{
+    /// <summary>It is rewritten visibly, so that no message can forge a turn, and reported. Other messages stay as they are, byte for byte.</summary>
+    Neutralise,
+
+    /// <summary>It stays: the published behaviour, for reproducing numbers.</summary>
+    Verbatim,
+}
+
+/// <summary>What happens to tool calls and tool results, for which no published form exists.</summary>
+public enum ToolTurns
+{
+    /// <summary>A call is a line of the assistant that holds its JSON, a result is evidence on the user's side.</summary>
+    Include,
+
+    /// <summary>They are left out.</summary>
+    Omit,
+
+    /// <summary>They are an error.</summary>
+    Refuse,
+}
+
+/// <summary>How a conversation becomes a prompt.</summary>
+public sealed record PromptOptions
+{
+    /// <summary>The treatment of text that looks like structure.</summary>
+    public StructuralText StructuralText { get; init; } = StructuralText.Neutralise;
+
+    /// <summary>Whether system messages enter the prompt (as context; they are never judged).</summary>
+    public bool IncludeSystem { get; init; }
+
+    /// <summary>The treatment of tool calls and results.</summary>
+    public ToolTurns ToolTurns { get; init; } = ToolTurns.Include;
+
+    /// <summary>Whether the description of a category stands on the line under its name, where it has one.</summary>
+    public bool IncludeDescriptions { get; init; }
+}
