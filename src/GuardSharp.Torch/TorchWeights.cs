@@ -1,0 +1,129 @@
+using GuardSharp.Tensors;
+using TorchSharp;
+using TorchSharp.Modules;
+
+namespace GuardSharp.Torch;
+
+/// <summary>The weights of another source as float32 parameters of torch, all or some of them trainable.</summary>
+/// <remarks>A weight asked for twice is one parameter. The parameters live until this is disposed; the source's files may be closed once the network is built.</remarks>
+/// <param name="source">A checkpoint (its numbers are copied) or <see cref="InitialisedWeights"/> (its tensors are taken over).</param>
+/// <param name="device">Where the parameters live; null: the CPU.</param>
+/// <param name="trainable">Which names get gradients; null: none.</param>
+internal sealed class TorchWeights(IWeightSource source, torch.Device? device = null, Func<string, bool>? trainable = null) : IWeightSource, IDisposable
+{
+    private readonly Dictionary<string, Parameter> parameters = [];
+    private readonly torch.Device device = device ?? torch.CPU;
+
+    /// <summary>Every weight asked for so far, by checkpoint name and in the shape of the checkpoint: vectors [n], matrices [outputs, inputs], experts [experts, inputs, outputs].</summary>
+    public IReadOnlyDictionary<string, Parameter> Parameters => parameters;
+
+    /// <summary>Those that get gradients: for an optimiser.</summary>
+    public IEnumerable<(string Name, Parameter Parameter)> Trainable => parameters.Where(entry => entry.Value.requires_grad).Select(entry => (entry.Key, entry.Value));
+
+    /// <inheritdoc/>
+    public Weight Matrix(string name, int outputs, int inputs)
+    {
+        if (!parameters.TryGetValue(name, out var parameter))
+        {
+            parameter = Add(name, Load(source.Matrix(name, outputs, inputs), [outputs, inputs]));
+        }
+
+        RequireShape(name, parameter, [outputs, inputs]);
+        return new TorchWeight(name, outputs, inputs, parameter);
+    }
+
+    /// <inheritdoc/>
+    public Weight Vector(string name, int length)
+    {
+        if (!parameters.TryGetValue(name, out var parameter))
+        {
+            parameter = Add(name, Load(source.Vector(name, length), [length]));
+        }
+
+        RequireShape(name, parameter, [length]);
+        return new TorchWeight(name, 1, length, parameter);
+    }
+
+    /// <inheritdoc/>
+    public Weight[] Experts(string name, int experts, int inputs, int outputs)
+    {
+        if (!parameters.TryGetValue(name, out var parameter))
+        {
+            parameter = Add(name, Load(source.Experts(name, experts, inputs, outputs), inputs, outputs));
+        }
+
+        RequireShape(name, parameter, [experts, inputs, outputs]);
+        var result = new Weight[experts];
+        for (var i = 0; i < experts; i++)
+        {
+            result[i] = new TorchWeight(name, outputs, inputs, parameter, transposed: true, expert: i);
+        }
+
+        return result;
+    }
+
+    /// <inheritdoc/>
+    public void Dispose()
+    {
+        foreach (var parameter in parameters.Values)
+        {
+            parameter.Dispose();
+        }
+
+        parameters.Clear();
+    }
+
+    private static void RequireShape(string name, torch.Tensor parameter, long[] needed)
+    {
+        if (!parameter.shape.AsSpan().SequenceEqual(needed))
+        {
+            throw new ArgumentException($"\"{name}\" is [{string.Join(", ", parameter.shape)}], but the network needs [{string.Join(", ", needed)}].", nameof(needed));
+        }
+    }
+
+    private Parameter Add(string name, torch.Tensor value)
+    {
+        var parameter = new Parameter(value, trainable?.Invoke(name) ?? false);
+        parameter.DetachFromDisposeScope();
+        parameters.Add(name, parameter);
+        return parameter;
+    }
+
+    private torch.Tensor Load(Weight weight, long[] shape)
+    {
+        using var noGradients = torch.no_grad();
+        using var scope = torch.NewDisposeScope();
+        return scope.Detach(Convert(weight).AsMatrix().reshape(shape).contiguous());
+    }
+
+    /// <returns>[experts, inputs, outputs].</returns>
+    private torch.Tensor Load(Weight[] weights, int inputs, int outputs)
+    {
+        using var noGradients = torch.no_grad();
+        using var scope = torch.NewDisposeScope();
+        var all = torch.empty(weights.Length, inputs, outputs, torch.ScalarType.Float32, device);
+        for (var i = 0; i < weights.Length; i++)
+        {
+            using var one = torch.NewDisposeScope();
+            all.select(0, i).copy_(Convert(weights[i]).AsMatrix().t());
+        }
+
+        return scope.Detach(all);
+    }
+
+    private TorchWeight Convert(Weight weight)
+    {
+        switch (weight)
+        {
+            case StoredWeight stored:
+                var converted = TorchWeight.From(stored, device);
+                torch.CurrentDisposeScope?.Attach(converted.Value);
+                return converted;
+            case TorchWeight native:
+                torch.CurrentDisposeScope?.Attach(native.Value);
+                return native;
+            default:
+                throw new ArgumentException($"The weight \"{weight.Name}\" is a {weight.GetType().Name}, which cannot become a parameter.", nameof(weight));
+        }
+    }
+}
