@@ -1,0 +1,153 @@
+using System.Diagnostics.CodeAnalysis;
+
+namespace GuardSharp.Checkpoints;
+
+/// <summary>The weights of a model folder: model.safetensors, or the shards that model.safetensors.index.json names.</summary>
+/// <remarks>Knows names, shapes and bytes; not what a network does with them. Safe from any thread until disposed.</remarks>
+internal sealed class Checkpoint : IDisposable
+{
+    /// <summary>The file of a checkpoint without shards.</summary>
+    public const string SingleFileName = "model.safetensors";
+
+    private readonly SafetensorsFile[] _files;
+    private readonly Dictionary<string, TensorEntry> _tensors = [];
+    private readonly Lazy<WeightsDigest> _digest;
+
+    private Checkpoint(string folder, SafetensorsFile[] files)
+    {
+        Folder = folder;
+        _files = files;
+        _digest = new Lazy<WeightsDigest>(() => WeightsDigest.Compute(_files));
+        foreach (var file in files)
+        {
+            foreach (var tensor in file.Tensors)
+            {
+                if (!_tensors.TryAdd(tensor.Name, tensor))
+                {
+                    throw new CheckpointException($"{file.FileName}: tensor \"{Printable.Of(tensor.Name)}\" is also in "
+                        + $"{_tensors[tensor.Name].File}. Remove the shards of another checkpoint from the folder.");
+                }
+            }
+        }
+    }
+
+    /// <summary>The model folder.</summary>
+    public string Folder { get; }
+
+    /// <summary>The names of all tensors.</summary>
+    public IReadOnlyCollection<string> Names => _tensors.Keys;
+
+    /// <summary>All tensors.</summary>
+    public IReadOnlyCollection<TensorEntry> Tensors => _tensors.Values;
+
+    /// <summary>The weights' files, in the order of their names.</summary>
+    public IReadOnlyList<SafetensorsFile> Files => _files;
+
+    /// <summary>What tells these weights from others. The first use computes it (12 MB: some milliseconds); start it on another thread if that counts.</summary>
+    public WeightsDigest Digest => _digest.Value;
+
+    /// <summary>The hexadecimal digits of <see cref="Digest"/>.</summary>
+    public string Sha256 => Digest.Hex;
+
+    /// <summary>Maps the weights of a model folder and checks every header.</summary>
+    /// <exception cref="CheckpointException">A file is missing or damaged, or index and shards disagree; the message names file and tensor.</exception>
+    public static Checkpoint Open(string folder)
+    {
+        if (!Directory.Exists(folder))
+        {
+            throw new CheckpointException($"There is no folder \"{Printable.Of(folder)}\". Give the folder that holds config.json and {SingleFileName}.");
+        }
+
+        // The order of the reference loader (transformers): one file first, then the index.
+        if (File.Exists(Path.Combine(folder, SingleFileName)))
+        {
+            return OpenFiles(folder, [SingleFileName]);
+        }
+
+        var indexPath = Path.Combine(folder, ShardIndex.FileName);
+        if (!File.Exists(indexPath))
+        {
+            throw new CheckpointException($"\"{Printable.Of(folder)}\" holds neither {SingleFileName} nor {ShardIndex.FileName}. Is it a model folder?");
+        }
+
+        var index = ShardIndex.Read(indexPath);
+        foreach (var shard in index.Values.Distinct())
+        {
+            if (!File.Exists(Path.Combine(folder, shard)))
+            {
+                throw new CheckpointException($"{shard}: the shard that {ShardIndex.FileName} names is missing. Download it into the same folder.");
+            }
+        }
+
+        var checkpoint = OpenFiles(folder, index.Values.Distinct());
+        try
+        {
+            checkpoint.CheckIndex(index);
+            return checkpoint;
+        }
+        catch
+        {
+            checkpoint.Dispose();
+            throw;
+        }
+    }
+
+    /// <summary>Finds a tensor by its exact name.</summary>
+    public bool TryGet(string name, [MaybeNullWhen(false)] out TensorEntry entry) => _tensors.TryGetValue(name, out entry);
+
+    /// <summary>Finds a tensor that must be there.</summary>
+    /// <exception cref="CheckpointException">It is not.</exception>
+    public TensorEntry Get(string name) => TryGet(name, out var entry)
+        ? entry
+        : throw new CheckpointException(
+            $"{Folder}: there is no tensor \"{Printable.Of(name)}\" in the weights. Is config.json from the same checkpoint?");
+
+    /// <inheritdoc/>
+    public void Dispose()
+    {
+        foreach (var file in _files)
+        {
+            file.Dispose();
+        }
+    }
+
+    private static Checkpoint OpenFiles(string folder, IEnumerable<string> names)
+    {
+        var files = new List<SafetensorsFile>();
+        try
+        {
+            foreach (var name in names.Order(StringComparer.Ordinal))
+            {
+                files.Add(SafetensorsFile.Open(Path.Combine(folder, name)));
+            }
+
+            return new Checkpoint(folder, [.. files]);
+        }
+        catch
+        {
+            files.ForEach(file => file.Dispose());
+            throw;
+        }
+    }
+
+    private void CheckIndex(IReadOnlyDictionary<string, string> index)
+    {
+        foreach (var (name, shard) in index)
+        {
+            if (!_tensors.TryGetValue(name, out var tensor) || tensor.File != shard)
+            {
+                throw new CheckpointException($"{shard}: tensor \"{Printable.Of(name)}\" is not in it, though {ShardIndex.FileName} says so. "
+                    + "Are all files from the same checkpoint?");
+            }
+        }
+
+        foreach (var tensor in _tensors.Values)
+        {
+            if (!index.ContainsKey(tensor.Name))
+            {
+                throw new CheckpointException($"{tensor.File}: tensor \"{Printable.Of(tensor.Name)}\" is not in {ShardIndex.FileName}. "
+                    + "Are all files from the same checkpoint?");
+            }
+        }
+    }
+}
