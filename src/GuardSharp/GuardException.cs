@@ -32,3 +32,8 @@ public sealed class ContextOverflowException(int needed, int allowed) : GuardExc
     /// <summary>Tokens the context holds.</summary>
     public int AllowedTokens { get; } = allowed;
 }
+
+/// <summary>The guard has more work waiting than it accepts. Try again later.</summary>
+/// <param name="capacity">Jobs that may wait.</param>
+public sealed class QueueFullException(int capacity)
+    : GuardException($"The guard's queue is full: {capacity} jobs wait. Try again later, send less at once, or raise QueueCapacity.");

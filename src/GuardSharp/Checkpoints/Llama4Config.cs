@@ -69,6 +69,9 @@ internal sealed record Llama4TextConfig
     /// <summary>Scaling of the rotary embedding; null: none.</summary>
     public required RopeScaling? RopeScaling { get; init; }
 
+    /// <summary>Whether the rotary frequencies are rounded to bfloat16, as happens to a reference model that is cast as a whole. Only verification of such recordings sets it.</summary>
+    public bool RotaryInBFloat16 { get; init; }
+
     /// <summary>Positions the model was configured for.</summary>
     public required int MaxPositions { get; init; }
 

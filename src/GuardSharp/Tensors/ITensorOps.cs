@@ -20,6 +20,11 @@ internal interface ITensorOps : IDisposable
     /// <summary>Moves a tensor of the innermost scope to the scope around it.</summary>
     Tensor Keep(Tensor tensor);
 
+    /// <summary>Gives a tensor back before its scope ends; it must not be used afterwards. A hint: a backend that records gradients ignores it.</summary>
+    void Free(Tensor tensor)
+    {
+    }
+
     /// <summary>A tensor of the given numbers, row by row.</summary>
     Tensor Upload(ReadOnlySpan<float> values, int rows, int columns);
 

@@ -1,0 +1,168 @@
+using System.Collections.Concurrent;
+using GuardSharp.Models;
+using GuardSharp.Tensors;
+
+namespace GuardSharp.Engine;
+
+/// <summary>Token ids and pixels in, logits out: one bounded queue and one thread that owns the device. Knows nothing about text.</summary>
+/// <remarks>
+/// Its methods are safe from any thread. Jobs that wait together run in one forward pass, rows laid end to end.
+/// Content never leaves it: it keeps keys and values of prefixes only (policies), never of conversations.
+/// </remarks>
+internal sealed class GuardEngine : IDisposable
+{
+    private readonly EngineOptions options;
+    private readonly EngineWorker worker;
+    private readonly BlockingCollection<EngineJob> queue;
+    private readonly ConcurrentQueue<PromptSession> released = new();
+    private readonly Thread thread;
+
+    /// <param name="ops">The backend; owned by the engine from now on.</param>
+    /// <param name="network">The network, built on <paramref name="ops"/>.</param>
+    /// <param name="images">Where images stand in prompts.</param>
+    /// <param name="options">Limits.</param>
+    public GuardEngine(ITensorOps ops, IGuardNetwork network, TileTokens images, EngineOptions options)
+    {
+        this.options = options;
+        worker = new EngineWorker(ops, network, images, options);
+        queue = new BlockingCollection<EngineJob>(options.QueueCapacity);
+        thread = new Thread(Work) { IsBackground = true, Name = "GuardSharp engine" };
+        thread.Start();
+    }
+
+    /// <summary>Reads a prompt.</summary>
+    /// <exception cref="QueueFullException">Too many jobs wait.</exception>
+    public async Task<PromptSession> ReadAsync(EncodedPrompt prompt, CancellationToken cancellation)
+    {
+        var session = new PromptSession(this);
+        try
+        {
+            var job = new ReadPromptJob(prompt, session, cancellation);
+            Enqueue(job);
+            await job.Task.WaitAsync(cancellation).ConfigureAwait(false);
+            return session;
+        }
+        catch
+        {
+            session.Dispose();
+            throw;
+        }
+    }
+
+    internal Task<float[][]> NextLogitsAsync(NextLogitsJob job)
+    {
+        Enqueue(job);
+        return job.Task.WaitAsync(job.Cancellation);
+    }
+
+    internal void Release(PromptSession session)
+    {
+        // Caches belong to the engine's thread; it frees them between two passes, at the latest when it ends.
+        released.Enqueue(session);
+        try
+        {
+            queue.TryAdd(WakeJob.Instance);
+        }
+        catch (InvalidOperationException)
+        {
+            // The engine is ending and frees everything.
+        }
+    }
+
+    /// <summary>Stops the thread: the running pass ends, waiting jobs fail.</summary>
+    public void Dispose()
+    {
+        if (!queue.IsAddingCompleted)
+        {
+            queue.CompleteAdding();
+            thread.Join();
+            queue.Dispose();
+        }
+    }
+
+    private void Enqueue(EngineJob job)
+    {
+        try
+        {
+            if (!queue.TryAdd(job))
+            {
+                throw new QueueFullException(options.QueueCapacity);
+            }
+        }
+        catch (InvalidOperationException)
+        {
+            throw new ObjectDisposedException(nameof(GuardEngine), "The guard was disposed.");
+        }
+    }
+
+    private void Work()
+    {
+        var batch = new List<EngineJob>();
+        while (queue.TryTake(out var first, Timeout.Infinite))
+        {
+            FreeReleased();
+            batch.Clear();
+            Take(first, batch);
+            var rows = first.Rows;
+            while (rows < options.MaxBatchTokens && queue.TryTake(out var next))
+            {
+                Take(next, batch);
+                rows += next.Rows;
+            }
+
+            if (batch.Count > 0)
+            {
+                Run(batch);
+            }
+        }
+
+        FreeReleased();
+        worker.Dispose();
+    }
+
+    private static void Take(EngineJob job, List<EngineJob> batch)
+    {
+        if (job is WakeJob)
+        {
+            return;
+        }
+
+        if (job.Cancellation.IsCancellationRequested)
+        {
+            job.Cancel();
+        }
+        else
+        {
+            batch.Add(job);
+        }
+    }
+
+    private void Run(List<EngineJob> batch)
+    {
+        try
+        {
+            worker.Run(batch);
+        }
+        catch (Exception error) when (batch.Count > 1)
+        {
+            // One bad job must not fail its neighbours: each runs again alone. A lone job keeps its own error.
+            _ = error;
+            foreach (var job in batch)
+            {
+                Run([job]);
+            }
+        }
+        catch (Exception error)
+        {
+            batch[0].Fail(error);
+        }
+    }
+
+    private void FreeReleased()
+    {
+        while (released.TryDequeue(out var session))
+        {
+            worker.Free(session);
+        }
+    }
+}

@@ -1,0 +1,80 @@
+using GuardSharp.Checkpoints;
+using GuardSharp.Tensors;
+
+namespace GuardSharp.Models;
+
+/// <summary>Weights of an open checkpoint, by name, with their shapes checked. The checkpoint must outlive them.</summary>
+/// <param name="checkpoint">The open checkpoint.</param>
+internal sealed class CheckpointWeights(Checkpoint checkpoint) : IWeightSource
+{
+    private readonly HashSet<string> used = new(StringComparer.Ordinal);
+
+    public Weight Matrix(string name, int outputs, int inputs)
+    {
+        var entry = Find(name, outputs, inputs);
+        return new StoredWeight(name, outputs, inputs, TypeOf(entry), entry.Data);
+    }
+
+    public Weight Vector(string name, int length)
+    {
+        var entry = Find(name, length);
+        return new StoredWeight(name, 1, length, TypeOf(entry), entry.Data);
+    }
+
+    public Weight[] Experts(string name, int experts, int inputs, int outputs)
+    {
+        var entry = Find(name, experts, inputs, outputs);
+        var type = TypeOf(entry);
+        var bytes = (long)inputs * outputs * (type == WeightType.F32 ? 4 : 2);
+        var weights = new Weight[experts];
+        for (var i = 0; i < experts; i++)
+        {
+            weights[i] = new StoredWeight($"{name}[{i}]", outputs, inputs, type, (nint)(entry.Data + (i * bytes)), transposed: true);
+        }
+
+        return weights;
+    }
+
+    /// <summary>Fails when the checkpoint holds tensors that the network did not ask for: it is then another network than its config.json says.</summary>
+    public void RequireAllUsed()
+    {
+        // Tables of angles that some exporters save; they are computed from the configuration here.
+        var unexpected = checkpoint.Names
+            .Where(name => !used.Contains(name) && !name.EndsWith("inv_freq", StringComparison.Ordinal) && !name.EndsWith("freqs_ci", StringComparison.Ordinal))
+            .Order(StringComparer.Ordinal)
+            .ToList();
+        if (unexpected.Count > 0)
+        {
+            throw new CheckpointException(
+                $"{checkpoint.Folder}: {unexpected.Count} tensors are not part of the network that config.json describes, the first is \"{unexpected[0]}\". Is config.json from the same checkpoint?");
+        }
+    }
+
+    private TensorEntry Find(string name, params ReadOnlySpan<long> shape)
+    {
+        if (!checkpoint.TryGet(name, out var entry))
+        {
+            throw new CheckpointException(
+                $"{checkpoint.Folder}: tensor \"{name}\" {Describe(shape)} is missing. Is config.json from the same checkpoint, and are all shards there?");
+        }
+
+        if (!shape.SequenceEqual(entry.Shape))
+        {
+            throw new CheckpointException(
+                $"{entry.File}: tensor \"{name}\" is {Describe(entry.Shape)} {entry.Type}, but config.json asks for {Describe(shape)}. Is config.json from the same checkpoint?");
+        }
+
+        used.Add(name);
+        return entry;
+    }
+
+    private static string Describe(ReadOnlySpan<long> shape) => $"[{string.Join(", ", shape.ToArray())}]";
+
+    private static WeightType TypeOf(TensorEntry entry) => entry.Type switch
+    {
+        TensorType.F32 => WeightType.F32,
+        TensorType.F16 => WeightType.F16,
+        TensorType.BF16 => WeightType.BF16,
+        _ => throw new CheckpointException($"{entry.File}: tensor \"{entry.Name}\" is {entry.Type}; weights may be F32, F16 or BF16."),
+    };
+}

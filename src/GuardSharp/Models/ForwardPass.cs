@@ -1,0 +1,41 @@
+using GuardSharp.Tensors;
+
+namespace GuardSharp.Models;
+
+/// <summary>Drives a network's layers without gradients: one scope a layer, so that only one layer's intermediates live at a time.</summary>
+internal static class ForwardPass
+{
+    /// <summary>Runs all layers and moves the caches forward.</summary>
+    /// <param name="ops">The backend the network was built on.</param>
+    /// <param name="network">The network.</param>
+    /// <param name="embeddings">Inputs of the first layer [N, hidden].</param>
+    /// <param name="sequences">Which rows belong to which sequence.</param>
+    /// <returns>The last layer's output [N, hidden], before the final norm.</returns>
+    public static Tensor Run(ITensorOps ops, IGuardNetwork network, Tensor embeddings, IReadOnlyList<SequenceSpan> sequences)
+    {
+        var context = network.Begin(sequences);
+        var hidden = embeddings;
+        for (var i = 0; i < network.Shape.Layers; i++)
+        {
+            Tensor next;
+            using (ops.Scope())
+            {
+                next = ops.Keep(network.Layer(i, hidden, context));
+            }
+
+            if (i > 0)
+            {
+                ops.Free(hidden);
+            }
+
+            hidden = next;
+        }
+
+        for (var i = 0; i < sequences.Count; i++)
+        {
+            sequences[i].Cache?.Advance(sequences[i].KeyCount);
+        }
+
+        return hidden;
+    }
+}
