@@ -42,7 +42,8 @@ public sealed class Policy
     {
         ArgumentNullException.ThrowIfNull(name);
         ArgumentNullException.ThrowIfNull(categories);
-        var ordered = categories.OrderBy(c => c.Number).ToArray();
+        (int Number, HazardCategory Category)[] numbered = [.. categories.Select(c => (c.Number, c))];
+        HazardCategory[] ordered = [.. numbered.OrderBy(c => c.Number).Select(c => c.Category)];
         CheckCategories(name, ordered);
         var copy = new Dictionary<string, double>(thresholds ?? new Dictionary<string, double>());
         foreach (var (code, value) in copy)
