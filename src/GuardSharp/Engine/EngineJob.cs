@@ -20,6 +20,9 @@ internal sealed class ReadPromptJob(EncodedPrompt prompt, PromptSession session,
 
     public EncodedPrompt Prompt { get; } = prompt;
 
+    /// <summary>When it entered the queue, as <see cref="System.Diagnostics.Stopwatch"/> counts.</summary>
+    public long Enqueued { get; } = System.Diagnostics.Stopwatch.GetTimestamp();
+
     public PromptSession Session { get; } = session;
 
     public Task Task => done.Task;

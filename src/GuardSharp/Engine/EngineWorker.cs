@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Runtime.InteropServices;
 using GuardSharp.Models;
 using GuardSharp.Tensors;
@@ -52,6 +53,7 @@ internal sealed class EngineWorker(ITensorOps ops, IGuardNetwork network, TileTo
         foreach (var job in jobs)
         {
             Free(job.Session);
+            job.Session.Queued = Stopwatch.GetElapsedTime(job.Enqueued);
             job.Session.Prefix = PrefixOf(job.Prompt);
             job.Session.Cache = NewCache(job.Prompt.Rest.Length, job.Session.Prefix?.Cache);
         }

@@ -17,6 +17,9 @@ internal sealed class PromptSession(GuardEngine engine) : IDisposable
     /// <summary>The final, normed row of the prompt's last token.</summary>
     internal float[] LastRow { get; set; } = [];
 
+    /// <summary>How long the prompt waited in the queue.</summary>
+    public TimeSpan Queued { get; internal set; }
+
     /// <summary>Logits of the next token behind the prompt followed by each continuation.</summary>
     /// <param name="continuations">Ids appended to the prompt; an empty one asks for the token right behind the prompt.</param>
     /// <param name="tokens">Tokens whose logits are wanted; empty: the whole vocabulary.</param>

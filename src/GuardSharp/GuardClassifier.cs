@@ -1,0 +1,151 @@
+using System.Diagnostics;
+using GuardSharp.Conversations;
+using GuardSharp.Engine;
+using GuardSharp.Imaging;
+using GuardSharp.Policies;
+using GuardSharp.Prompts;
+
+namespace GuardSharp;
+
+/// <summary>A guard that runs a model in this process: guardsharp-tiny or the folder of a published checkpoint.</summary>
+/// <remarks>
+/// Safe from any thread. One engine thread and its workers compute; callers wait without blocking a thread.
+/// Conversations are not kept: only the keys and values of policy prefixes are.
+/// </remarks>
+public sealed class GuardClassifier : IGuard
+{
+    private readonly LoadedModel model;
+    private readonly GuardOptions options;
+
+    private GuardClassifier(LoadedModel model, GuardOptions options)
+    {
+        this.model = model;
+        this.options = options;
+        var manifest = model.Manifest;
+        Capabilities = new GuardCapabilities
+        {
+            Model = model.Name,
+            Codes = manifest?.Codes ?? [.. Policy.MlCommons.Categories.Select(c => c.Code)],
+            CustomCategories = manifest?.CustomCategories ?? true,
+            NarrowedPolicies = manifest?.NarrowedPolicies ?? true,
+            Languages = manifest?.Languages ?? [],
+            MaxImages = model.Images is null ? 0 : options.MaxImages ?? manifest?.MaxImages ?? 5,
+            MaxContextTokens = model.MaxContextTokens,
+            PromptVariant = model.Variant,
+            Threshold = manifest?.Threshold ?? 0.5,
+        };
+        DefaultPolicy = Policy.MlCommons.Only([.. Policy.MlCommons.Categories.Select(c => c.Code).Where(Capabilities.Codes.Contains)]);
+    }
+
+    /// <inheritdoc/>
+    public GuardCapabilities Capabilities { get; }
+
+    /// <summary>The folder of guardsharp-tiny beside the application.</summary>
+    public static string DefaultModelFolder { get; } = Path.Combine(AppContext.BaseDirectory, "models", "guardsharp-tiny");
+
+    /// <summary>The policy of a request that names none: the MLCommons hazards that the model knows.</summary>
+    public Policy DefaultPolicy { get; }
+
+    /// <summary>Loads a model. Weights are mapped, not read: a folder of 24 GB opens as fast as its headers are checked.</summary>
+    /// <param name="folder">A model folder as Hugging Face holds it; null: guardsharp-tiny beside the application.</param>
+    /// <param name="options">Threads and limits; null: the defaults.</param>
+    /// <exception cref="CheckpointException">The folder holds no model that can be run; the message names file and cause.</exception>
+    public static GuardClassifier Load(string? folder = null, GuardOptions? options = null)
+    {
+        options ??= new GuardOptions();
+        return new GuardClassifier(LoadedModel.Open(folder ?? DefaultModelFolder, options), options);
+    }
+
+    /// <inheritdoc/>
+    public async Task<Verdict> ClassifyAsync(
+        Conversation conversation, ClassifyOptions? options = null, CancellationToken cancellationToken = default)
+    {
+        ArgumentNullException.ThrowIfNull(conversation);
+        var started = Stopwatch.GetTimestamp();
+        var request = options ?? new ClassifyOptions();
+        var rendered = Render(conversation, request.Policy ?? DefaultPolicy);
+        var grammar = model.Grammar(rendered);
+        // A model that always writes a prefix reads it with the prompt; the check mode watches whether it would.
+        int[] read = request.Check ? [] : [.. grammar.Prefix];
+        var prompt = Encode(rendered, read, cancellationToken);
+        using var session = await model.Engine.ReadAsync(prompt, cancellationToken).ConfigureAwait(false);
+        var reader = new VerdictReader(grammar, ReadingOptionsFor(request, rendered.Policy));
+        var reading = await reader.ReadAsync(new SessionAnswerModel(session, read.Length), cancellationToken).ConfigureAwait(false);
+        return new Verdict
+        {
+            Task = rendered.Task,
+            Unsafe = reading.Unsafe,
+            UnsafeProbability = reading.UnsafeProbability,
+            Threshold = request.Threshold ?? Capabilities.Threshold,
+            Categories = reading.Categories,
+            CategoryProbabilities = reading.CategoryProbabilities,
+            CategoryUncertainty = reading.CategoryUncertainty,
+            Warnings = [.. reading.Warnings, .. rendered.Neutralised.Select(turn => turn.Warning), .. model.Warnings],
+            Model = Capabilities.Model,
+            PolicyVersion = rendered.Policy.Version,
+            PromptTokens = prompt.Length - read.Length,
+            ImageTokens = model.Encoder.CountPatches(prompt),
+            Elapsed = Stopwatch.GetElapsedTime(started),
+            Queued = session.Queued,
+            AnswerMass = reading.AnswerMass,
+        };
+    }
+
+    /// <summary>Renders a conversation as this model reads it.</summary>
+    /// <exception cref="InvalidConversationException">The conversation or the policy cannot be put to this model.</exception>
+    internal RenderedPrompt Render(Conversation conversation, Policy policy)
+    {
+        CheckPolicy(policy);
+        var rendered = PromptBuilder.Build(model.Variant, conversation, policy, options.Prompt);
+        return rendered.Images.Count <= Capabilities.MaxImages
+            ? rendered
+            : throw new InvalidConversationException(
+                $"The conversation has {rendered.Images.Count} images; {Capabilities.Model} takes at most {Capabilities.MaxImages}. Send fewer images.");
+    }
+
+    /// <summary>The ids and pixels of a rendered prompt.</summary>
+    /// <param name="rendered">The prompt.</param>
+    /// <param name="answerPrefix">Ids of the answer that are read with the prompt.</param>
+    /// <param name="cancellationToken">Stops between two images.</param>
+    internal EncodedPrompt Encode(RenderedPrompt rendered, int[] answerPrefix, CancellationToken cancellationToken)
+    {
+        var images = new List<TiledImage>(rendered.Images.Count);
+        foreach (var image in rendered.Images)
+        {
+            cancellationToken.ThrowIfCancellationRequested();
+            images.Add(model.Images!.Process(ImageDecoder.Decode(image.Data.Span, options.Images)));
+        }
+
+        var prompt = model.Encoder.Encode(rendered, images);
+        prompt = prompt with { Rest = [.. prompt.Rest, .. answerPrefix] };
+        return prompt.Length <= Capabilities.MaxContextTokens
+            ? prompt
+            : throw new ContextOverflowException(prompt.Length, Capabilities.MaxContextTokens);
+    }
+
+    /// <inheritdoc/>
+    public ValueTask DisposeAsync()
+    {
+        model.Dispose();
+        return ValueTask.CompletedTask;
+    }
+
+    private ReadingOptions ReadingOptionsFor(ClassifyOptions request, Policy policy) => new()
+    {
+        Threshold = request.Threshold ?? Capabilities.Threshold,
+        Temperature = model.Manifest?.Temperature ?? 1,
+        CategoryThresholds = policy.Thresholds,
+        Check = request.Check,
+        FirstCodeOnly = request.FirstCodeOnly,
+    };
+
+    private void CheckPolicy(Policy policy)
+    {
+        var unknown = policy.Categories.Where(c => !Capabilities.Codes.Contains(c.Code)).Select(c => c.Code).ToList();
+        if (unknown.Count > 0 && !Capabilities.CustomCategories)
+        {
+            throw new InvalidConversationException(
+                $"The policy asks for {string.Join(", ", unknown)}, but {Capabilities.Model} knows {string.Join(", ", Capabilities.Codes)} and cannot learn categories from the prompt. Leave them out, or load a model that can.");
+        }
+    }
+}
