@@ -15,5 +15,14 @@ internal sealed class TemporaryFolder : IDisposable
         return this[name];
     }
 
+    /// <summary>Copies the files of another folder, not its folders.</summary>
+    public void CopyFrom(string folder)
+    {
+        foreach (var file in Directory.GetFiles(folder))
+        {
+            File.Copy(file, this[System.IO.Path.GetFileName(file)]);
+        }
+    }
+
     public void Dispose() => Directory.Delete(Path, recursive: true);
 }

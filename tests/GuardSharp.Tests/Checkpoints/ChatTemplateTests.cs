@@ -8,15 +8,15 @@ public sealed class ChatTemplateTests
     public void The_template_is_found_where_the_folder_keeps_it()
     {
         using var folder = new TemporaryFolder();
-        Assert.Null(ChatTemplate.Read(folder.FullName));
+        Assert.Null(ChatTemplate.Read(folder.Path));
         folder.Write("tokenizer_config.json", """{"chat_template":[{"name":"tool","template":"a"},{"name":"default","template":"b"}]}""");
-        Assert.Equal("b", ChatTemplate.Read(folder.FullName));
+        Assert.Equal("b", ChatTemplate.Read(folder.Path));
         folder.Write("tokenizer_config.json", """{"chat_template":"c"}""");
-        Assert.Equal("c", ChatTemplate.Read(folder.FullName));
+        Assert.Equal("c", ChatTemplate.Read(folder.Path));
         folder.Write("chat_template.json", """{"chat_template":"d"}""");
-        Assert.Equal("d", ChatTemplate.Read(folder.FullName));
+        Assert.Equal("d", ChatTemplate.Read(folder.Path));
         folder.Write("chat_template.jinja", "e");
-        Assert.Equal("e", ChatTemplate.Read(folder.FullName));
+        Assert.Equal("e", ChatTemplate.Read(folder.Path));
     }
 
     [Theory]
@@ -27,6 +27,6 @@ public sealed class ChatTemplateTests
     {
         using var folder = new TemporaryFolder();
         folder.Write("tokenizer_config.json", json);
-        Assert.Throws<CheckpointException>(() => ChatTemplate.Read(folder.FullName));
+        Assert.Throws<CheckpointException>(() => ChatTemplate.Read(folder.Path));
     }
 }

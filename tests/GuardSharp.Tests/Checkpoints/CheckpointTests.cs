@@ -42,54 +42,54 @@ public sealed class CheckpointTests
     public void A_missing_folder_and_an_empty_one_are_errors()
     {
         using var folder = new TemporaryFolder();
-        AssertError(folder.File("none"), "There is no folder");
-        AssertError(folder.FullName, "holds neither model.safetensors nor model.safetensors.index.json");
+        AssertError(folder["none"], "There is no folder");
+        AssertError(folder.Path, "holds neither model.safetensors nor model.safetensors.index.json");
     }
 
     [Fact]
     public void A_missing_shard_is_an_error_that_names_it()
     {
         using var folder = new TemporaryFolder();
-        folder.Copy(Sharded);
-        File.Delete(folder.File("model-00003-of-00004.safetensors"));
-        AssertError(folder.FullName, "model-00003-of-00004.safetensors: the shard that model.safetensors.index.json names is missing");
+        folder.CopyFrom(Sharded);
+        File.Delete(folder["model-00003-of-00004.safetensors"]);
+        AssertError(folder.Path, "model-00003-of-00004.safetensors: the shard that model.safetensors.index.json names is missing");
     }
 
     [Fact]
     public void A_tensor_of_the_index_that_is_not_in_its_shard_is_an_error()
     {
         using var folder = new TemporaryFolder();
-        folder.Copy(Sharded);
+        folder.CopyFrom(Sharded);
         EditIndex(folder, map => map["extra.weight"] = "model-00001-of-00004.safetensors");
-        AssertError(folder.FullName, "model-00001-of-00004.safetensors: tensor \"extra.weight\" is not in it");
+        AssertError(folder.Path, "model-00001-of-00004.safetensors: tensor \"extra.weight\" is not in it");
     }
 
     [Fact]
     public void A_tensor_that_lies_in_another_shard_than_the_index_says_is_an_error()
     {
         using var folder = new TemporaryFolder();
-        folder.Copy(Sharded);
+        folder.CopyFrom(Sharded);
         EditIndex(folder, map => map["language_model.lm_head.weight"] = "model-00001-of-00004.safetensors");
-        AssertError(folder.FullName, "model-00001-of-00004.safetensors: tensor \"language_model.lm_head.weight\" is not in it");
+        AssertError(folder.Path, "model-00001-of-00004.safetensors: tensor \"language_model.lm_head.weight\" is not in it");
     }
 
     [Fact]
     public void A_tensor_of_a_shard_that_the_index_does_not_name_is_an_error()
     {
         using var folder = new TemporaryFolder();
-        folder.Copy(Sharded);
+        folder.CopyFrom(Sharded);
         EditIndex(folder, map => map.Remove("language_model.lm_head.weight"));
-        AssertError(folder.FullName, "model-00004-of-00004.safetensors: tensor \"language_model.lm_head.weight\" is not in model.safetensors.index.json");
+        AssertError(folder.Path, "model-00004-of-00004.safetensors: tensor \"language_model.lm_head.weight\" is not in model.safetensors.index.json");
     }
 
     [Fact]
     public void A_tensor_in_two_shards_is_an_error_that_names_both()
     {
         using var folder = new TemporaryFolder();
-        folder.Copy(Sharded);
-        File.Copy(folder.File("model-00004-of-00004.safetensors"), folder.File("copy.safetensors"));
+        folder.CopyFrom(Sharded);
+        File.Copy(folder["model-00004-of-00004.safetensors"], folder["copy.safetensors"]);
         EditIndex(folder, map => map["language_model.lm_head.weight"] = "copy.safetensors");
-        AssertError(folder.FullName, "is also in copy.safetensors");
+        AssertError(folder.Path, "is also in copy.safetensors");
     }
 
     [Theory]
@@ -100,9 +100,9 @@ public sealed class CheckpointTests
     public void A_shard_outside_the_folder_or_of_another_kind_is_an_error(string shard)
     {
         using var folder = new TemporaryFolder();
-        folder.Copy(Sharded);
+        folder.CopyFrom(Sharded);
         EditIndex(folder, map => map["language_model.lm_head.weight"] = shard);
-        AssertError(folder.FullName, "model.safetensors.index.json: tensor \"language_model.lm_head.weight\" is in");
+        AssertError(folder.Path, "model.safetensors.index.json: tensor \"language_model.lm_head.weight\" is in");
     }
 
     [Theory]
@@ -115,20 +115,20 @@ public sealed class CheckpointTests
     {
         using var folder = new TemporaryFolder();
         folder.Write("model.safetensors.index.json", json);
-        AssertError(folder.FullName, expected);
+        AssertError(folder.Path, expected);
     }
 
     [Fact]
     public void A_cut_off_shard_is_an_error_that_names_it()
     {
         using var folder = new TemporaryFolder();
-        folder.Copy(Sharded);
-        using (var shard = new FileStream(folder.File("model-00002-of-00004.safetensors"), FileMode.Open))
+        folder.CopyFrom(Sharded);
+        using (var shard = new FileStream(folder["model-00002-of-00004.safetensors"], FileMode.Open))
         {
             shard.SetLength(shard.Length - 2);
         }
 
-        AssertError(folder.FullName, "model-00002-of-00004.safetensors: tensor");
+        AssertError(folder.Path, "model-00002-of-00004.safetensors: tensor");
     }
 
     [Fact]
@@ -145,9 +145,9 @@ public sealed class CheckpointTests
     public void The_digest_of_a_sample_is_marked_and_tells_fine_tunes_apart()
     {
         using var folder = new TemporaryFolder();
-        folder.Copy(TestFiles.Golden("llama4-guard-tiny"));
+        folder.CopyFrom(TestFiles.Golden("llama4-guard-tiny"));
         string first;
-        using (var checkpoint = Checkpoint.Open(folder.FullName))
+        using (var checkpoint = Checkpoint.Open(folder.Path))
         {
             var digest = WeightsDigest.Compute(checkpoint.Files, full: false);
             Assert.StartsWith("~", digest.Short, StringComparison.Ordinal);
@@ -155,20 +155,20 @@ public sealed class CheckpointTests
             first = digest.Hex;
         }
 
-        var bytes = File.ReadAllBytes(folder.File("model.safetensors"));
+        var bytes = File.ReadAllBytes(folder["model.safetensors"]);
         for (var i = bytes.Length / 2; i < bytes.Length; i += 1000)
         {
             bytes[i] ^= 1;
         }
 
-        File.WriteAllBytes(folder.File("model.safetensors"), bytes);
-        using var changed = Checkpoint.Open(folder.FullName);
+        File.WriteAllBytes(folder["model.safetensors"], bytes);
+        using var changed = Checkpoint.Open(folder.Path);
         Assert.NotEqual(first, WeightsDigest.Compute(changed.Files, full: false).Hex);
     }
 
     private static void EditIndex(TemporaryFolder folder, Action<JsonObject> edit)
     {
-        var path = folder.File("model.safetensors.index.json");
+        var path = folder["model.safetensors.index.json"];
         var root = JsonNode.Parse(File.ReadAllText(path))!.AsObject();
         edit(root["weight_map"]!.AsObject());
         File.WriteAllText(path, root.ToJsonString());

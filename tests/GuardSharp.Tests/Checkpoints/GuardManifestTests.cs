@@ -26,12 +26,12 @@ public sealed class GuardManifestTests
     public void A_written_manifest_is_read_back()
     {
         using var folder = new TemporaryFolder();
-        Sample.Write(folder.FullName);
-        var read = GuardManifest.Read(folder.FullName)!;
+        Sample.Write(folder.Path);
+        var read = GuardManifest.Read(folder.Path)!;
         Assert.Equal(Sample.Codes, read.Codes);
         Assert.Equal(Sample.Languages, read.Languages);
         Assert.Equal(Sample, read with { Codes = Sample.Codes, Languages = Sample.Languages });
-        Assert.Single(Directory.GetFiles(folder.FullName));
+        Assert.Single(Directory.GetFiles(folder.Path));
     }
 
     [Fact]

@@ -186,7 +186,7 @@ public sealed class Llama4ConfigTests
     public void A_missing_config_is_an_error()
     {
         using var folder = new TemporaryFolder();
-        Assert.Contains("config.json: the file cannot be read", Assert.Throws<CheckpointException>(() => Llama4Config.Read(folder.FullName)).Message, StringComparison.Ordinal);
+        Assert.Contains("config.json: the file cannot be read", Assert.Throws<CheckpointException>(() => Llama4Config.Read(folder.Path)).Message, StringComparison.Ordinal);
     }
 
     [Fact]
@@ -194,13 +194,13 @@ public sealed class Llama4ConfigTests
     {
         using var folder = new TemporaryFolder();
         var text = Llama4Config.Read(TestFiles.Golden("llama4-tiny")).Text;
-        Assert.Equal([1, 3, 4], GenerationConfig.EndIds(folder.FullName, text));
+        Assert.Equal([1, 3, 4], GenerationConfig.EndIds(folder.Path, text));
         folder.Write("generation_config.json", """{"eos_token_id": 7}""");
-        Assert.Equal([7], GenerationConfig.EndIds(folder.FullName, text));
+        Assert.Equal([7], GenerationConfig.EndIds(folder.Path, text));
         folder.Write("generation_config.json", """{"eos_token_id": 7000}""");
-        Assert.Throws<CheckpointException>(() => GenerationConfig.EndIds(folder.FullName, text));
+        Assert.Throws<CheckpointException>(() => GenerationConfig.EndIds(folder.Path, text));
         folder.Write("generation_config.json", "{}");
-        Assert.Throws<CheckpointException>(() => GenerationConfig.EndIds(folder.FullName, text with { EndIds = [] }));
+        Assert.Throws<CheckpointException>(() => GenerationConfig.EndIds(folder.Path, text with { EndIds = [] }));
     }
 
     private static Llama4Config Read(Action<JsonObject> edit)

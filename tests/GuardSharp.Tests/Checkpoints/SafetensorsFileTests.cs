@@ -8,8 +8,8 @@ public sealed class SafetensorsFileTests
     public void A_well_formed_file_gives_names_types_shapes_and_numbers()
     {
         using var folder = new TemporaryFolder();
-        File.WriteAllBytes(folder.File("x.safetensors"), SafetensorsSample.Build(SafetensorsSample.GoodHeader, 16));
-        using var file = SafetensorsFile.Open(folder.File("x.safetensors"));
+        File.WriteAllBytes(folder["x.safetensors"], SafetensorsSample.Build(SafetensorsSample.GoodHeader, 16));
+        using var file = SafetensorsFile.Open(folder["x.safetensors"]);
 
         Assert.Equal(["a", "b"], file.Tensors.Select(tensor => tensor.Name));
         var b = file.Get("b");
@@ -95,9 +95,9 @@ public sealed class SafetensorsFileTests
     public void A_lying_header_length_is_an_error_before_anything_is_allocated(long length)
     {
         using var folder = new TemporaryFolder();
-        File.WriteAllBytes(folder.File("x.safetensors"), SafetensorsSample.Build(SafetensorsSample.GoodHeader, 16, length));
+        File.WriteAllBytes(folder["x.safetensors"], SafetensorsSample.Build(SafetensorsSample.GoodHeader, 16, length));
         var before = GC.GetAllocatedBytesForCurrentThread();
-        var error = Assert.Throws<CheckpointException>(() => SafetensorsFile.Open(folder.File("x.safetensors")));
+        var error = Assert.Throws<CheckpointException>(() => SafetensorsFile.Open(folder["x.safetensors"]));
         Assert.Contains("the header claims", error.Message, StringComparison.Ordinal);
         // A claimed 100 MB would show; the exception and the file handle take some kilobytes.
         Assert.InRange(GC.GetAllocatedBytesForCurrentThread() - before, 0, 1 << 20);
@@ -109,8 +109,8 @@ public sealed class SafetensorsFileTests
     public void A_file_too_short_for_its_length_field_is_an_error(int bytes)
     {
         using var folder = new TemporaryFolder();
-        File.WriteAllBytes(folder.File("x.safetensors"), new byte[bytes]);
-        var error = Assert.Throws<CheckpointException>(() => SafetensorsFile.Open(folder.File("x.safetensors")));
+        File.WriteAllBytes(folder["x.safetensors"], new byte[bytes]);
+        var error = Assert.Throws<CheckpointException>(() => SafetensorsFile.Open(folder["x.safetensors"]));
         Assert.Contains("are no safetensors file", error.Message, StringComparison.Ordinal);
     }
 
@@ -118,18 +118,18 @@ public sealed class SafetensorsFileTests
     public void A_missing_file_and_a_folder_in_its_place_are_errors()
     {
         using var folder = new TemporaryFolder();
-        Assert.Throws<CheckpointException>(() => SafetensorsFile.Open(folder.File("none.safetensors")));
-        Directory.CreateDirectory(folder.File("d.safetensors"));
-        Assert.Throws<CheckpointException>(() => SafetensorsFile.Open(folder.File("d.safetensors")));
+        Assert.Throws<CheckpointException>(() => SafetensorsFile.Open(folder["none.safetensors"]));
+        Directory.CreateDirectory(folder["d.safetensors"]);
+        Assert.Throws<CheckpointException>(() => SafetensorsFile.Open(folder["d.safetensors"]));
     }
 
     [Fact]
     public void A_file_that_was_refused_can_be_deleted_and_replaced()
     {
         using var folder = new TemporaryFolder();
-        File.WriteAllBytes(folder.File("x.safetensors"), SafetensorsSample.Build("{}", 3));
-        Assert.Throws<CheckpointException>(() => SafetensorsFile.Open(folder.File("x.safetensors")));
-        using var exclusive = new FileStream(folder.File("x.safetensors"), FileMode.Open, FileAccess.ReadWrite, FileShare.None);
+        File.WriteAllBytes(folder["x.safetensors"], SafetensorsSample.Build("{}", 3));
+        Assert.Throws<CheckpointException>(() => SafetensorsFile.Open(folder["x.safetensors"]));
+        using var exclusive = new FileStream(folder["x.safetensors"], FileMode.Open, FileAccess.ReadWrite, FileShare.None);
     }
 
     [Fact]

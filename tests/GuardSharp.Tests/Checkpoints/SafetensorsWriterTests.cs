@@ -8,7 +8,7 @@ public sealed class SafetensorsWriterTests
     public void What_was_written_is_read_back_whatever_the_order_and_the_blocks()
     {
         using var folder = new TemporaryFolder();
-        var path = folder.File("x.safetensors");
+        var path = folder["x.safetensors"];
         var random = new Random(1);
         TensorPlan[] plans = [new("odd", TensorType.U8, [3]), new("half", TensorType.BF16, [5, 7]), new("single", TensorType.F32, [4, 9]), new("empty", TensorType.F32, [0])];
         var values = plans.ToDictionary(plan => plan.Name, plan =>
@@ -41,7 +41,7 @@ public sealed class SafetensorsWriterTests
             Assert.Equal(values[plan.Name], Bytes(tensor));
         }
 
-        Assert.Single(Directory.GetFiles(folder.FullName));
+        Assert.Single(Directory.GetFiles(folder.Path));
     }
 
     [Fact]
@@ -50,7 +50,7 @@ public sealed class SafetensorsWriterTests
         using var folder = new TemporaryFolder();
         using var source = Checkpoint.Open(TestFiles.Golden("llama4-guard-tiny", "bf16-sharded"));
         using (var writer = SafetensorsWriter.Create(
-            folder.File("model.safetensors"), source.Tensors.Select(tensor => new TensorPlan(tensor.Name, tensor.Type, tensor.Shape))))
+            folder["model.safetensors"], source.Tensors.Select(tensor => new TensorPlan(tensor.Name, tensor.Type, tensor.Shape))))
         {
             foreach (var tensor in source.Tensors)
             {
@@ -60,7 +60,7 @@ public sealed class SafetensorsWriterTests
             writer.Commit();
         }
 
-        using var copy = Checkpoint.Open(folder.FullName);
+        using var copy = Checkpoint.Open(folder.Path);
         Assert.Equal(source.Names.Order(), copy.Names.Order());
         Assert.All(source.Tensors, tensor => Assert.Equal(Bytes(tensor), Bytes(copy.Get(tensor.Name))));
     }
@@ -73,16 +73,16 @@ public sealed class SafetensorsWriterTests
         const long Columns = 4096;
         // The file is sparse where the file system can do that; elsewhere it takes its full length.
         const long Bytes = Rows * Columns * 2;
-        var free = new DriveInfo(folder.FullName).AvailableFreeSpace;
+        var free = new DriveInfo(folder.Path).AvailableFreeSpace;
         Assert.SkipUnless(free > Bytes + (1L << 30), $"needs {Bytes + (1L << 30)} bytes of disk; {free} are free");
-        using (var writer = SafetensorsWriter.Create(folder.File("model.safetensors"), [new TensorPlan("w", TensorType.BF16, [Rows, Columns])]))
+        using (var writer = SafetensorsWriter.Create(folder["model.safetensors"], [new TensorPlan("w", TensorType.BF16, [Rows, Columns])]))
         {
             writer.AppendZeros("w", Bytes - 4);
             writer.Append("w", [0x80, 0x3f, 0x00, 0x40]);
             writer.Commit();
         }
 
-        using var checkpoint = Checkpoint.Open(folder.FullName);
+        using var checkpoint = Checkpoint.Open(folder.Path);
         var tensor = checkpoint.Get("w");
         Assert.True(tensor.Bytes > int.MaxValue);
         Assert.Equal(1f, Last(tensor, 2));
@@ -95,22 +95,22 @@ public sealed class SafetensorsWriterTests
     {
         using var folder = new TemporaryFolder();
         folder.Write("x.safetensors", "old");
-        using (var writer = SafetensorsWriter.Create(folder.File("x.safetensors"), [new TensorPlan("a", TensorType.F32, [2])]))
+        using (var writer = SafetensorsWriter.Create(folder["x.safetensors"], [new TensorPlan("a", TensorType.F32, [2])]))
         {
             writer.Append("a", [1f]);
             var error = Assert.Throws<CheckpointException>(writer.Commit);
             Assert.Contains("tensor \"a\" has 4 of its 8 bytes", error.Message, StringComparison.Ordinal);
         }
 
-        Assert.Equal("old", File.ReadAllText(folder.File("x.safetensors")));
-        Assert.Single(Directory.GetFiles(folder.FullName));
+        Assert.Equal("old", File.ReadAllText(folder["x.safetensors"]));
+        Assert.Single(Directory.GetFiles(folder.Path));
     }
 
     [Fact]
     public void More_bytes_than_planned_and_unknown_tensors_are_errors()
     {
         using var folder = new TemporaryFolder();
-        using var writer = SafetensorsWriter.Create(folder.File("x.safetensors"), [new TensorPlan("a", TensorType.F32, [1])]);
+        using var writer = SafetensorsWriter.Create(folder["x.safetensors"], [new TensorPlan("a", TensorType.F32, [1])]);
         Assert.Throws<CheckpointException>(() => writer.Append("a", [1f, 2f]));
         Assert.Throws<CheckpointException>(() => writer.Append("b", [1f]));
     }
@@ -126,9 +126,9 @@ public sealed class SafetensorsWriterTests
             [new("a", TensorType.F32, [long.MaxValue, long.MaxValue])],
             [new("__metadata__", TensorType.F32, [1])],
         ];
-        Assert.All(plans, plan => Assert.Throws<CheckpointException>(() => SafetensorsWriter.Create(folder.File("x.safetensors"), plan)));
-        Assert.Empty(Directory.GetFiles(folder.FullName));
-        Assert.Throws<CheckpointException>(() => SafetensorsWriter.Create(folder.File("none/x.safetensors"), plans[0]));
+        Assert.All(plans, plan => Assert.Throws<CheckpointException>(() => SafetensorsWriter.Create(folder["x.safetensors"], plan)));
+        Assert.Empty(Directory.GetFiles(folder.Path));
+        Assert.Throws<CheckpointException>(() => SafetensorsWriter.Create(folder["none/x.safetensors"], plans[0]));
     }
 
     private static unsafe byte[] Bytes(TensorEntry tensor) => new ReadOnlySpan<byte>((void*)tensor.Data, (int)tensor.Bytes).ToArray();
