@@ -1,1 +1,4 @@
-Console.WriteLine("guardsharp");
+using GuardSharp.Cli;
+using GuardSharp.CommandLine;
+
+return await GuardSharpCommand.RunAsync(args, Terminal.OfProcess(), CancellationToken.None).ConfigureAwait(false);

@@ -1,0 +1,92 @@
+using System.CommandLine;
+using GuardSharp.Cli.Output;
+using GuardSharp.CommandLine;
+using GuardSharp.Evaluation.Predictions;
+using GuardSharp.Policies;
+
+namespace GuardSharp.Cli.Commands;
+
+/// <summary><c>classify</c>: one conversation to a verdict, or a file of them to a file of predictions.</summary>
+internal static class ClassifyCommand
+{
+    /// <summary>Builds the command.</summary>
+    public static Command Create(Terminal terminal)
+    {
+        var command = new Command("classify", "Judges the last message of a conversation. Exit code 0 safe, 1 unsafe, 2 could not be judged.");
+        var conversation = new ConversationOptions().AddTo(command);
+        var model = new ModelOptions().AddTo(command, judging: true);
+        var json = new Option<bool>("--json") { Description = "Print one JSON document." };
+        var batch = new Option<string?>("--batch") { Description = "Judge every row of a JSON Lines file, plain or gzip.", HelpName = "FILE.jsonl[.gz]" };
+        var output = new Option<string?>("--output") { Description = "Where --batch writes a row for each row, in order.", HelpName = "FILE.jsonl" };
+        command.Add(json);
+        command.Add(batch);
+        command.Add(output);
+        command.SetAction(async (parsed, cancellationToken) =>
+        {
+            var (batchPath, outputPath) = (parsed.GetValue(batch), parsed.GetValue(output));
+            if ((batchPath is null) != (outputPath is null) || (batchPath is not null && conversation.IsGiven(parsed)))
+            {
+                throw new GuardException("--batch FILE and --output FILE go together, and without a text, --image or --conversation.");
+            }
+
+            return batchPath is null
+                ? await ClassifyAsync(parsed, terminal, conversation, model, parsed.GetValue(json), cancellationToken).ConfigureAwait(false)
+                : await ClassifyFileAsync(parsed, terminal, model, batchPath, outputPath!, parsed.GetValue(json), cancellationToken).ConfigureAwait(false);
+        });
+        return command;
+    }
+
+    private static async Task<int> ClassifyAsync(
+        ParseResult parsed, Terminal terminal, ConversationOptions arguments, ModelOptions model, bool json, CancellationToken cancellationToken)
+    {
+        // Arguments first: a wrong one is told before a model is loaded.
+        var conversation = arguments.Read(parsed, terminal);
+        var options = model.ReadClassifyOptions(parsed);
+        Verdict verdict;
+        var guard = model.Load(parsed);
+        await using (guard.ConfigureAwait(false))
+        {
+            using var waiting = new WaitLine(terminal, "judging");
+            verdict = await guard.ClassifyAsync(conversation, options, cancellationToken).ConfigureAwait(false);
+        }
+
+        if (json)
+        {
+            VerdictJson.Write(terminal.Out, verdict);
+        }
+        else if (terminal.OutIsTerminal)
+        {
+            VerdictTable.Write(terminal, verdict, options.Policy ?? Policy.MlCommons);
+        }
+        else
+        {
+            VerdictText.Write(terminal.Out, verdict, options.Policy ?? Policy.MlCommons);
+        }
+
+        return verdict.Unsafe ? ExitCode.Unsafe : ExitCode.Done;
+    }
+
+    private static async Task<int> ClassifyFileAsync(
+        ParseResult parsed, Terminal terminal, ModelOptions model, string input, string output, bool json, CancellationToken cancellationToken)
+    {
+        var options = model.ReadClassifyOptions(parsed);
+        var guard = model.Load(parsed);
+        await using (guard.ConfigureAwait(false))
+        {
+            using var progress = new ProgressLine(terminal, "rows", TimeProvider.System);
+            var rows = await BatchRun.WriteAsync(input, output, Judging.With(guard, options), labelled: false, progress, cancellationToken).ConfigureAwait(false);
+            if (json)
+            {
+                JsonOutput.Write(terminal.Out, writer =>
+                {
+                    writer.WriteNumber("schema", 1);
+                    writer.WriteString("model", guard.Capabilities.Model);
+                    writer.WriteNumber("rows", rows);
+                    writer.WriteString("output", output);
+                });
+            }
+        }
+
+        return ExitCode.Done;
+    }
+}

@@ -1,0 +1,100 @@
+using System.CommandLine;
+using System.Text;
+using GuardSharp.CommandLine;
+using GuardSharp.Conversations;
+using GuardSharp.Evaluation.Samples;
+
+namespace GuardSharp.Cli.Commands;
+
+/// <summary>The arguments that make up a conversation: a text, images, a file.</summary>
+internal sealed class ConversationOptions
+{
+    private readonly Argument<string?> _text = new("text") { Description = "The message to judge; - reads standard input.", Arity = ArgumentArity.ZeroOrOne };
+    private readonly Option<string?> _file = new("--conversation") { Description = "A conversation: {\"messages\":[{\"role\",\"content\"}]}. A text given beside it becomes its last message.", HelpName = "FILE.json" };
+    private readonly Option<string[]> _images = new("--image") { Description = "An image of the message (PNG, JPEG, WebP). Repeatable.", HelpName = "FILE", Arity = ArgumentArity.OneOrMore, AllowMultipleArgumentsPerToken = false };
+    private readonly Option<string?> _role = new("--role") { Description = "Who wrote the text: user (default) or assistant.", HelpName = "ROLE" };
+    private readonly Option<string?> _question = new("--question") { Description = "The user message that a text of the assistant answers.", HelpName = "TEXT" };
+
+    /// <summary>Adds the arguments to a command.</summary>
+    public ConversationOptions AddTo(Command command)
+    {
+        command.Add(_text);
+        command.Add(_file);
+        command.Add(_images);
+        command.Add(_role);
+        command.Add(_question);
+        return this;
+    }
+
+    /// <summary>True when any of the arguments was given.</summary>
+    public bool IsGiven(ParseResult parsed) =>
+        parsed.GetValue(_text) is not null || parsed.GetValue(_file) is not null || parsed.GetValue(_images) is { Length: > 0 };
+
+    /// <summary>The conversation the arguments describe.</summary>
+    /// <exception cref="GuardException">They describe none, or contradict each other.</exception>
+    public Conversation Read(ParseResult parsed, Terminal terminal)
+    {
+        if (!IsGiven(parsed))
+        {
+            throw new GuardException("There is nothing to judge. Give a text, - for standard input, --image FILE or --conversation FILE.json.");
+        }
+
+        var turns = new List<Turn>();
+        if (parsed.GetValue(_file) is { } path)
+        {
+            turns.AddRange(MessageParser.ReadFile(path).Turns);
+        }
+
+        if (parsed.GetValue(_question) is { } question)
+        {
+            turns.Add(Turn.User(question));
+        }
+
+        if (ReadMessage(parsed, terminal) is { } message)
+        {
+            turns.Add(message);
+        }
+
+        return new Conversation(turns);
+    }
+
+    private Turn? ReadMessage(ParseResult parsed, Terminal terminal)
+    {
+        var parts = new List<ContentPart>();
+        foreach (var image in parsed.GetValue(_images) ?? [])
+        {
+            parts.Add(new ImagePart(MessageParser.ReadImage(image, "--image")));
+        }
+
+        if (parsed.GetValue(_text) is { } text)
+        {
+            parts.Add(new TextPart(text == "-" ? ReadInput(terminal) : text));
+        }
+
+        var role = ReadRole(parsed.GetValue(_role));
+        return parts.Count > 0 ? new Turn(role ?? Role.User, parts)
+            : role is null ? null
+            : throw new GuardException("--role says who wrote the text, but no text is given. In a conversation file every message has its own role.");
+    }
+
+    /// <summary>All of standard input.</summary>
+    public static string ReadInput(Terminal terminal)
+    {
+        try
+        {
+            return terminal.In.Value.ReadToEnd();
+        }
+        catch (DecoderFallbackException error)
+        {
+            throw new GuardException("Standard input is not UTF-8 text. Convert it first.", error);
+        }
+    }
+
+    private static Role? ReadRole(string? name) => name switch
+    {
+        null => null,
+        "user" => Role.User,
+        "assistant" => Role.Assistant,
+        _ => throw new GuardException($"--role is \"{name}\"; it must be user or assistant."),
+    };
+}

@@ -1,0 +1,51 @@
+using System.CommandLine;
+using GuardSharp.Cli.Output;
+using GuardSharp.CommandLine;
+using Spectre.Console;
+
+namespace GuardSharp.Cli.Commands;
+
+/// <summary><c>model info</c>: what a folder holds and what its model can follow. Loads no weights into memory.</summary>
+internal static class ModelCommand
+{
+    /// <summary>Builds the command.</summary>
+    public static Command Create(Terminal terminal)
+    {
+        var info = new Command("info", "Prints what a model is and what it can follow.");
+        var model = new Option<string?>("--model") { Description = "Folder of the model. Default: guardsharp-tiny beside the program.", HelpName = "DIR" };
+        var json = new Option<bool>("--json") { Description = "Print one JSON document." };
+        info.Add(model);
+        info.Add(json);
+        info.SetAction(parsed =>
+        {
+            var card = ModelCard.Read(parsed.GetValue(model) ?? GuardClassifier.DefaultModelFolder);
+            if (parsed.GetValue(json))
+            {
+                card.WriteJson(terminal.Out);
+            }
+            else
+            {
+                WriteTable(terminal, card);
+            }
+
+            return ExitCode.Done;
+        });
+        var command = new Command("model", "What a model folder holds.");
+        command.Add(info);
+        return command;
+    }
+
+    private static void WriteTable(Terminal terminal, ModelCard card)
+    {
+        var console = TerminalConsole.Create(terminal);
+        var grid = new Grid();
+        grid.AddColumn(new GridColumn { NoWrap = true, Padding = new Padding(2, 0, 2, 0) });
+        grid.AddColumn(new GridColumn { Padding = new Padding(0, 0, 0, 0) });
+        foreach (var (name, value) in card.Lines())
+        {
+            grid.AddRow(new Text(name, new Style(decoration: Decoration.Bold)), new Text(value));
+        }
+
+        console.Write(grid);
+    }
+}

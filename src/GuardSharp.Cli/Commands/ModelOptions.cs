@@ -1,0 +1,70 @@
+using System.CommandLine;
+using System.Globalization;
+using GuardSharp.Policies;
+using GuardSharp.Prompts;
+
+namespace GuardSharp.Cli.Commands;
+
+/// <summary>The options that say which model judges, and how.</summary>
+internal sealed class ModelOptions
+{
+    private readonly Option<string?> _model = new("--model") { Description = "Folder of the model. Default: guardsharp-tiny beside the program.", HelpName = "DIR" };
+    private readonly Option<int> _threads = new("--threads") { Description = "Threads of the matrix kernels. Default: all cores the process may use.", HelpName = "N" };
+    private readonly Option<string?> _variant = new("--prompt-variant") { Description = "Wording of the prompt: huggingface, metadocs, clean or compact. Default: what the model's folder says.", HelpName = "NAME" };
+    private readonly Option<string?> _policy = new("--policy") { Description = "Policy file (JSON). Default: all hazard categories the model knows.", HelpName = "FILE" };
+    private readonly Option<string?> _threshold = new("--threshold") { Description = "P(unsafe) from which on a verdict is unsafe, 0 to 1. Default: the model's own.", HelpName = "P" };
+
+    /// <summary>Adds the options of loading a model, and with <paramref name="judging"/> those of judging with it.</summary>
+    public ModelOptions AddTo(Command command, bool judging)
+    {
+        command.Add(_model);
+        command.Add(_threads);
+        command.Add(_variant);
+        if (judging)
+        {
+            command.Add(_policy);
+            command.Add(_threshold);
+        }
+
+        return this;
+    }
+
+    /// <summary>The folder that was named, or the default.</summary>
+    public string Folder(ParseResult parsed) => parsed.GetValue(_model) ?? GuardClassifier.DefaultModelFolder;
+
+    /// <summary>The policy that was named, or null.</summary>
+    public Policy? ReadPolicy(ParseResult parsed) => parsed.GetValue(_policy) is { } path ? Policy.ReadFile(path) : null;
+
+    /// <summary>The wording that was named, or null.</summary>
+    public PromptVariant? ReadVariant(ParseResult parsed) => parsed.GetValue(_variant)?.ToLowerInvariant() switch
+    {
+        null => null,
+        "huggingface" => PromptVariant.HuggingFace,
+        "metadocs" => PromptVariant.MetaDocs,
+        "clean" => PromptVariant.Clean,
+        "compact" => PromptVariant.Compact,
+        var other => throw new GuardException($"--prompt-variant is \"{other}\"; it must be huggingface, metadocs, clean or compact."),
+    };
+
+    /// <summary>What to judge against.</summary>
+    public ClassifyOptions ReadClassifyOptions(ParseResult parsed) => new()
+    {
+        Policy = ReadPolicy(parsed),
+        Threshold = parsed.GetValue(_threshold) is { } text ? Probability("--threshold", text) : null,
+    };
+
+    /// <summary>Loads the model.</summary>
+    public GuardClassifier Load(ParseResult parsed)
+    {
+        var threads = parsed.GetValue(_threads);
+        return threads is >= 0 and <= 1024
+            ? GuardClassifier.Load(Folder(parsed), new GuardOptions { Threads = threads, PromptVariant = ReadVariant(parsed) })
+            : throw new GuardException($"--threads is {threads}; it must be from 1 to 1024, or 0 for all cores.");
+    }
+
+    /// <summary>A number from 0 to 1.</summary>
+    public static double Probability(string option, string text) =>
+        double.TryParse(text, NumberStyles.Float, CultureInfo.InvariantCulture, out var value) && value is >= 0 and <= 1
+            ? value
+            : throw new GuardException($"{option} is \"{text}\"; it must be a number from 0 to 1, such as 0.5.");
+}

@@ -1,0 +1,28 @@
+using System.Globalization;
+using GuardSharp.CommandLine;
+using Spectre.Console;
+
+namespace GuardSharp.Cli.Output;
+
+/// <summary>Spectre.Console over our writers. Used only where a table is drawn: loading it takes time that a short command does not have.</summary>
+internal static class TerminalConsole
+{
+    /// <summary>A console on standard output: coloured where a person watches and NO_COLOR is not set.</summary>
+    public static IAnsiConsole Create(Terminal terminal)
+    {
+        var coloured = terminal.OutIsTerminal && Environment.GetEnvironmentVariable("NO_COLOR") is null or "";
+        var console = AnsiConsole.Create(new AnsiConsoleSettings
+        {
+            Ansi = coloured ? AnsiSupport.Yes : AnsiSupport.No,
+            ColorSystem = coloured ? ColorSystemSupport.Standard : ColorSystemSupport.NoColors,
+            Interactive = InteractionSupport.No,
+            Out = new AnsiConsoleOutput(terminal.Out),
+        });
+        console.Profile.Width = terminal.Width;
+        console.Profile.Capabilities.Unicode = true;
+        return console;
+    }
+
+    /// <summary>A share as percent, such as <c>93.1 %</c>; a dash for what is undefined.</summary>
+    public static string Percent(double? share) => share is { } value ? string.Create(CultureInfo.InvariantCulture, $"{value * 100:F1} %") : "–";
+}
