@@ -1,0 +1,19 @@
+using GuardSharp.Torch;
+
+namespace GuardSharp.Tests.Golden;
+
+public sealed class Llama4GradientTests
+{
+    // Relative to the largest entry of each gradient: tests/golden/README.md, "Tolerances".
+    private const float Tolerance = 1e-3f;
+
+    [Theory]
+    [InlineData("llama4-tiny")]
+    [InlineData("llama4-guard-tiny")]
+    public void Gradients_for_pixels_tokens_and_embeddings_are_those_of_the_reference(string model)
+    {
+        var compared = GradientVerification.Run(TestFiles.Golden(model), TestFiles.Golden(model, "gradients", "two_images.safetensors"));
+        Assert.Equal(["grad_embeds", "grad_one_hot", "grad_pixel_values", "logits_last", "loss"], compared.Select(c => c.Name).Order());
+        Assert.All(compared, c => Assert.True(c.Within(Tolerance), $"{c.Name}: {c.Difference?.ToString() ?? "not computed"}"));
+    }
+}
