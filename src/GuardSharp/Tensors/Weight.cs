@@ -38,6 +38,9 @@ internal sealed class StoredWeight(string name, int rows, int columns, WeightTyp
 {
     public WeightType Type { get; } = type;
 
+    /// <summary>Bytes of one number.</summary>
+    public int NumberSize => Type == WeightType.F32 ? sizeof(float) : sizeof(ushort);
+
     public nint Data { get; } = data;
 
     public bool Transposed { get; } = transposed;

@@ -1,75 +1,88 @@
 namespace GuardSharp.Tensors.Cpu;
 
-/// <summary>Attention of one sequence, one query row per item, by an online softmax (arXiv:1805.02867): no score matrix.</summary>
+/// <summary>Attention: per item one sequence, one key head and one panel of its (query, head) pairs.</summary>
+/// <remarks>The query heads that share a key head lie side by side in a panel, so few queries still fill its lanes.</remarks>
 internal sealed unsafe class AttentionJob(Kernels kernels) : ParallelJob
 {
+    private readonly int panelRows = 2 * kernels.Lanes;
     private AttentionPlan plan;
     private Tensor q;
     private Tensor k;
     private Tensor v;
     private Tensor y;
+    private float* scratch;
+    private int[] firstItems = new int[16];
 
-    public SequenceSpan Sequence { get; set; }
+    /// <summary>Items, after <see cref="Set"/>.</summary>
+    public int Items => firstItems[plan.Sequences.Count];
 
-    public void Set(Tensor queries, Tensor keys, Tensor values, Tensor result, in AttentionPlan attentionPlan)
+    /// <summary>Products of the scores, for the choice of threads.</summary>
+    public long Work { get; private set; }
+
+    private int Group => plan.Heads / plan.KeyHeads;
+
+    /// <summary>Prepares a run. Returns the bytes of scratch memory needed.</summary>
+    public long Set(Tensor queries, Tensor keys, Tensor values, Tensor result, in AttentionPlan attentionPlan, int threads)
     {
         (q, k, v, y, plan) = (queries, keys, values, result, attentionPlan);
+        var count = plan.Sequences.Count;
+        if (firstItems.Length <= count)
+        {
+            firstItems = new int[count * 2];
+        }
+
+        Work = 0;
+        for (var i = 0; i < count; i++)
+        {
+            var span = plan.Sequences[i];
+            firstItems[i + 1] = firstItems[i] + (Panels(span) * plan.KeyHeads);
+            Work += (long)span.QueryCount * ((span.Cache?.Length ?? 0) + span.KeyCount) * q.Columns;
+        }
+
+        return AttentionPanel.ScratchLength(kernels, plan.HeadSize) * threads * sizeof(float);
     }
 
-    /// <summary>Copies the new keys and values behind those of the cache.</summary>
+    public void SetScratch(float* memory) => scratch = memory;
+
+    /// <summary>Copies the new keys and values behind those of the caches.</summary>
     public void Store()
     {
-        var start = (long)Sequence.KeyRow * k.Columns;
-        ((CpuKvCache?)Sequence.Cache)?.Append(plan.Layer, (float*)k.Data + start, (float*)v.Data + start, Sequence.KeyCount);
+        for (var i = 0; i < plan.Sequences.Count; i++)
+        {
+            var span = plan.Sequences[i];
+            var start = (long)span.KeyRow * k.Columns;
+            ((CpuKvCache?)span.Cache)?.Append(plan.Layer, (float*)k.Data + start, (float*)v.Data + start, span.KeyCount);
+        }
     }
 
     public override void Run(int item, int worker)
     {
-        for (var head = 0; head < plan.Heads; head++)
+        var sequence = 0;
+        while (firstItems[sequence + 1] <= item)
         {
-            var offset = ((long)(Sequence.QueryRow + item) * q.Columns) + (head * plan.HeadSize);
-            var state = (Highest: float.NegativeInfinity, Total: 0f);
-            Visit(Sequence.Cache, (float*)q.Data + offset, (float*)y.Data + offset, item, head, ref state);
-            var start = (long)Sequence.KeyRow * k.Columns;
-            Segment((float*)k.Data + start, (float*)v.Data + start, Sequence.KeyCount, Sequence.Position, (float*)q.Data + offset, (float*)y.Data + offset, item, head, ref state);
-            for (var d = 0; d < plan.HeadSize; d++) ((float*)y.Data + offset)[d] /= state.Total == 0 ? 1 : state.Total;
-        }
-    }
-
-    private void Visit(KvCache? cache, float* query, float* result, int item, int head, ref (float Highest, float Total) state)
-    {
-        if (cache is not CpuKvCache own)
-        {
-            return;
+            sequence++;
         }
 
-        Visit(cache.Parent, query, result, item, head, ref state);
-        Segment(own.Keys(plan.Layer), own.Values(plan.Layer), own.OwnLength, own.Parent?.Length ?? 0, query, result, item, head, ref state);
+        var span = plan.Sequences[sequence];
+        var (keyHead, panel) = Math.DivRem(item - firstItems[sequence], Panels(span));
+        var memory = scratch + (worker * AttentionPanel.ScratchLength(kernels, plan.HeadSize));
+        var work = new AttentionPanel(kernels, memory, plan);
+        work.Begin((float*)q.Data, span, keyHead, panel * panelRows);
+        Earlier(span.Cache, keyHead, ref work);
+        var start = ((long)span.KeyRow * k.Columns) + (keyHead * plan.HeadSize);
+        work.Attend((float*)k.Data + start, (float*)v.Data + start, span.KeyCount, span.Position);
+        work.End((float*)y.Data);
     }
 
-    private void Segment(float* keys, float* values, int count, int position, float* query, float* result, int item, int head, ref (float Highest, float Total) state)
+    private int Panels(in SequenceSpan span) => ((span.QueryCount * Group) + panelRows - 1) / panelRows;
+
+    private void Earlier(KvCache? cache, int keyHead, ref AttentionPanel work)
     {
-        var part = head / (plan.Heads / plan.KeyHeads) * plan.HeadSize;
-        for (var j = 0; j < count; j++)
+        if (cache is CpuKvCache own)
         {
-            var (at, keyAt) = (Sequence.Position + item, position + j);
-            if (plan.Mask != AttentionMask.Full && (keyAt > at || (plan.Mask == AttentionMask.Chunked && keyAt / plan.ChunkSize != at / plan.ChunkSize)))
-            {
-                continue;
-            }
-
-            var place = ((long)j * k.Columns) + part;
-            var score = plan.Scale * kernels.Dot(query, (byte*)(keys + place), WeightType.F32, plan.HeadSize);
-            if (score > state.Highest)
-            {
-                var shrink = MathF.Exp(state.Highest - score);
-                for (var d = 0; d < plan.HeadSize; d++) result[d] *= shrink;
-                state = (score, state.Total * shrink);
-            }
-
-            var share = MathF.Exp(score - state.Highest);
-            state.Total += share;
-            for (var d = 0; d < plan.HeadSize; d++) result[d] += share * values[place + d];
+            Earlier(own.Parent, keyHead, ref work);
+            var start = keyHead * plan.HeadSize;
+            work.Attend(own.Keys(plan.Layer) + start, own.Values(plan.Layer) + start, own.OwnLength, own.Parent?.Length ?? 0);
         }
     }
 }

@@ -3,7 +3,13 @@ namespace GuardSharp.Tensors.Cpu;
 /// <summary>Linear layers and attention.</summary>
 internal sealed unsafe partial class CpuOps
 {
-    private readonly LinearJob linear;
+    /// <summary>Up to so many rows, dot products with the weights as they lie are faster than panels (measured, docs/performance.md).</summary>
+    private const int FewRows = 8;
+
+    private readonly PackJob pack;
+    private readonly PanelJob panels;
+    private readonly TransposedJob transposed;
+    private readonly DotJob dots;
     private readonly AttentionJob attention;
 
     public Tensor Linear(Tensor x, Weight weight, Weight? bias = null)
@@ -22,8 +28,7 @@ internal sealed unsafe partial class CpuOps
 
         var result = Make(x.Rows, weight.Rows);
         var offsets = Vector(bias);
-        linear.Set(x, (StoredWeight)weight, offsets, result);
-        pool.Run(linear, weight.Rows, (long)x.Rows * x.Columns * weight.Rows >= SmallWork * 32);
+        Product(x, (StoredWeight)weight, offsets, result);
         Free(offsets);
         return result;
     }
@@ -39,16 +44,56 @@ internal sealed unsafe partial class CpuOps
     {
         CheckAttention(q, k, v, plan);
         var y = Make(q.Rows, q.Columns);
-        new Span<float>((float*)y.Data, checked((int)y.Length)).Clear();
-        attention.Set(q, k, v, y, plan);
+        ClearUnusedRows(y, plan);
+        var scratch = (float*)arena.Allocate(attention.Set(q, k, v, y, plan, pool.Threads));
+        attention.Store();
+        attention.SetScratch(scratch);
+        pool.Run(attention, attention.Items, attention.Work >= SmallProduct);
+        arena.Free(scratch);
+        return y;
+    }
+
+    /// <summary>Rows that no sequence covers are zero.</summary>
+    private static void ClearUnusedRows(Tensor y, in AttentionPlan plan)
+    {
+        var covered = 0;
         for (var i = 0; i < plan.Sequences.Count; i++)
         {
-            attention.Sequence = plan.Sequences[i];
-            attention.Store();
-            pool.Run(attention, attention.Sequence.QueryCount, true);
+            covered += plan.Sequences[i].QueryCount;
         }
 
-        return y;
+        for (var row = 0; covered < y.Rows && row < y.Rows; row++)
+        {
+            new Span<float>(Row(y, row), y.Columns).Clear();
+        }
+    }
+
+    private void Product(Tensor x, StoredWeight weight, float* bias, Tensor result)
+    {
+        var parallel = (long)x.Rows * x.Columns * weight.Rows >= SmallProduct;
+        if (weight.Transposed)
+        {
+            var memory = (float*)arena.Allocate(transposed.Set(x, weight, bias, result, pool.Threads));
+            transposed.SetScratch(memory);
+            pool.Run(transposed, transposed.Items, parallel);
+            arena.Free(memory);
+        }
+        else if (x.Rows <= FewRows)
+        {
+            dots.Set(x, weight, bias, result, pool.Threads);
+            pool.Run(dots, dots.Items, parallel);
+        }
+        else
+        {
+            var packed = (float*)arena.Allocate((x.Rows + (2L * kernels.Lanes)) * x.Columns * sizeof(float));
+            pack.Set(x, packed);
+            pool.Run(pack, pack.Panels, x.Length >= SmallWork);
+            var memory = (float*)arena.Allocate(panels.Set(weight, bias, result, pool.Threads));
+            panels.SetScratch(memory);
+            pool.Run(panels, panels.Items, parallel);
+            arena.Free(memory);
+            arena.Free(packed);
+        }
     }
 
     private static void CheckAttention(Tensor q, Tensor k, Tensor v, in AttentionPlan plan)

@@ -72,7 +72,7 @@ internal sealed unsafe partial class CpuOps
         }
 
         var stored = (StoredWeight)weight;
-        var size = stored.Type == WeightType.F32 ? sizeof(float) : sizeof(ushort);
+        var size = stored.NumberSize;
         var data = (byte*)stored.Data;
         if (!stored.Transposed)
         {

@@ -11,8 +11,14 @@ internal abstract unsafe class Kernels
         : Vector256.IsHardwareAccelerated ? new Kernels<Simd256, Vector256<float>>()
         : new Kernels<Simd128, Vector128<float>>();
 
+    /// <summary>The score of a hidden key. Finite, so that differences of two of them are numbers.</summary>
+    public const float NoKey = -1e30f;
+
     /// <summary>Numbers in a vector.</summary>
     public abstract int Lanes { get; }
+
+    /// <summary>Rows of a whole tile.</summary>
+    public abstract int TileRows { get; }
 
     /// <summary>An operation on one or two arrays, flat; <paramref name="b"/> may be null for operations on one.</summary>
     public abstract void Elementwise(Element operation, float* a, float* b, float* y, long length);
@@ -32,8 +38,18 @@ internal abstract unsafe class Kernels
     /// <summary>Reads stored numbers, aligned to their own size only, as float32.</summary>
     public abstract void Widen(byte* source, WeightType type, float* destination, int length);
 
-    /// <summary>The sum of x[i] * w[i].</summary>
-    public abstract float Dot(float* x, byte* w, WeightType type, int length);
+    /// <summary>y[r, o] = x[r] · w[o]: x [rows, inputs] with rows 1 or 4, w [outputs, inputs], rows of y <paramref name="yPitch"/> apart.</summary>
+    public abstract void Dots(float* x, int rows, byte* w, WeightType type, int outputs, int inputs, float* y, nint yPitch);
+
+    /// <summary>tile[r, lane] (+)= sum over i of the factors of row r times panel[i * panelStep + lane]; the tile is [rows, vectors * Lanes].</summary>
+    /// <remarks>Rows are rounded up to 4, 6, 8 or 12: the factors of the rows between must be readable, and the tile must have room for them.</remarks>
+    public abstract void Tile(in TileFactors factors, float* panel, nint panelStep, int count, float* tile, int rows, int vectors, bool accumulate);
+
+    /// <summary>Hides the scores [keys, vectors * Lanes] of keys outside the positions that a lane's query sees.</summary>
+    public abstract void Mask(float* scores, int keys, int vectors, float firstKey, float* lowest, float* highest);
+
+    /// <summary>A step of the online softmax (arXiv:1805.02867): scores become shares relative to the highest score so far; total and output shrink with it.</summary>
+    public abstract void Softmax(float* scores, int keys, int vectors, float scale, float* highest, float* total, float* output, int outputRows);
 }
 
 /// <summary>Operations on single numbers.</summary>

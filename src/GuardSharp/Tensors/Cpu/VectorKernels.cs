@@ -10,6 +10,9 @@ internal sealed unsafe class Kernels<TSimd, TVector> : Kernels
 {
     public override int Lanes => TSimd.Lanes;
 
+    /// <remarks>24 vectors of sums for 32 registers (AVX-512), 12 for 16.</remarks>
+    public override int TileRows => TSimd.Lanes == 16 ? 12 : 6;
+
     public override void Elementwise(Element operation, float* a, float* b, float* y, long length)
     {
         switch (operation)
@@ -111,51 +114,136 @@ internal sealed unsafe class Kernels<TSimd, TVector> : Kernels
         for (; i < length; i++) y[i] = ((x[i] - mean) * factor * weight[i]) + bias[i];
     }
 
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public override void Widen(byte* source, WeightType type, float* destination, int length)
     {
-        var i = 0;
         switch (type)
         {
             case WeightType.BF16:
-                for (; i <= length - TSimd.Lanes; i += TSimd.Lanes) TSimd.Store(TSimd.LoadBFloat16((ushort*)source + i), destination + i);
-                for (; i < length; i++) destination[i] = BitConverter.UInt32BitsToSingle((uint)((ushort*)source)[i] << 16);
+                Widen<StoredBFloat16<TSimd, TVector>>(source, destination, length);
                 break;
             case WeightType.F16:
-                for (; i <= length - TSimd.Lanes; i += TSimd.Lanes) TSimd.Store(TSimd.LoadHalf((ushort*)source + i), destination + i);
-                for (; i < length; i++) destination[i] = (float)((Half*)source)[i];
+                Widen<StoredHalf<TSimd, TVector>>(source, destination, length);
                 break;
             default:
-                for (; i <= length - TSimd.Lanes; i += TSimd.Lanes) TSimd.Store(TSimd.Load((float*)source + i), destination + i);
-                for (; i < length; i++) destination[i] = ((float*)source)[i];
+                Widen<StoredSingle<TSimd, TVector>>(source, destination, length);
+                break;
+        }
+    }
+
+    public override void Dots(float* x, int rows, byte* w, WeightType type, int outputs, int inputs, float* y, nint yPitch)
+    {
+        switch (type)
+        {
+            case WeightType.BF16:
+                Dots<StoredBFloat16<TSimd, TVector>>(x, rows, w, outputs, inputs, y, yPitch);
+                break;
+            case WeightType.F16:
+                Dots<StoredHalf<TSimd, TVector>>(x, rows, w, outputs, inputs, y, yPitch);
+                break;
+            default:
+                Dots<StoredSingle<TSimd, TVector>>(x, rows, w, outputs, inputs, y, yPitch);
+                break;
+        }
+    }
+
+    public override void Tile(in TileFactors factors, float* panel, nint panelStep, int count, float* tile, int rows, int vectors, bool accumulate)
+    {
+        switch (rows, vectors)
+        {
+            case ( > 8, > 1):
+                TileKernel<TSimd, TVector>.Run<Tile12x2>(factors, panel, panelStep, count, tile, accumulate);
+                break;
+            case ( > 8, _):
+                TileKernel<TSimd, TVector>.Run<Tile12x1>(factors, panel, panelStep, count, tile, accumulate);
+                break;
+            case ( > 6, > 1):
+                TileKernel<TSimd, TVector>.Run<Tile8x2>(factors, panel, panelStep, count, tile, accumulate);
+                break;
+            case ( > 6, _):
+                TileKernel<TSimd, TVector>.Run<Tile8x1>(factors, panel, panelStep, count, tile, accumulate);
+                break;
+            case ( > 4, > 1):
+                TileKernel<TSimd, TVector>.Run<Tile6x2>(factors, panel, panelStep, count, tile, accumulate);
+                break;
+            case ( > 4, _):
+                TileKernel<TSimd, TVector>.Run<Tile6x1>(factors, panel, panelStep, count, tile, accumulate);
+                break;
+            case (_, > 1):
+                TileKernel<TSimd, TVector>.Run<Tile4x2>(factors, panel, panelStep, count, tile, accumulate);
+                break;
+            default:
+                TileKernel<TSimd, TVector>.Run<Tile4x1>(factors, panel, panelStep, count, tile, accumulate);
                 break;
         }
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    public override float Dot(float* x, byte* w, WeightType type, int length)
+    public override void Mask(float* scores, int keys, int vectors, float firstKey, float* lowest, float* highest)
     {
-        var i = 0;
-        var sums = TSimd.Create(0);
-        float sum;
-        switch (type)
+        var hidden = TSimd.Create(NoKey);
+        for (var lane = 0; lane < vectors * TSimd.Lanes; lane += TSimd.Lanes)
         {
-            case WeightType.BF16:
-                for (; i <= length - TSimd.Lanes; i += TSimd.Lanes) sums = TSimd.MultiplyAdd(TSimd.LoadBFloat16((ushort*)w + i), TSimd.Load(x + i), sums);
-                sum = TSimd.Sum(sums);
-                for (; i < length; i++) sum += x[i] * BitConverter.UInt32BitsToSingle((uint)((ushort*)w)[i] << 16);
-                return sum;
-            case WeightType.F16:
-                for (; i <= length - TSimd.Lanes; i += TSimd.Lanes) sums = TSimd.MultiplyAdd(TSimd.LoadHalf((ushort*)w + i), TSimd.Load(x + i), sums);
-                sum = TSimd.Sum(sums);
-                for (; i < length; i++) sum += x[i] * (float)((Half*)w)[i];
-                return sum;
-            default:
-                for (; i <= length - TSimd.Lanes; i += TSimd.Lanes) sums = TSimd.MultiplyAdd(TSimd.Load((float*)w + i), TSimd.Load(x + i), sums);
-                sum = TSimd.Sum(sums);
-                for (; i < length; i++) sum += x[i] * ((float*)w)[i];
-                return sum;
+            var (low, high) = (TSimd.Load(lowest + lane), TSimd.Load(highest + lane));
+            var score = scores + lane;
+            for (var key = 0; key < keys; key++, score += vectors * TSimd.Lanes)
+            {
+                var position = TSimd.Create(firstKey + key);
+                var visible = TSimd.SelectLess(high, position, hidden, TSimd.Load(score));
+                TSimd.Store(TSimd.SelectLess(position, low, hidden, visible), score);
+            }
         }
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    public override void Softmax(float* scores, int keys, int vectors, float scale, float* highest, float* total, float* output, int outputRows)
+    {
+        var width = vectors * TSimd.Lanes;
+        var factor = TSimd.Create(scale);
+        for (var lane = 0; lane < width; lane += TSimd.Lanes)
+        {
+            var before = TSimd.Load(highest + lane);
+            var most = before;
+            var score = scores + lane;
+            for (var key = 0; key < keys; key++, score += width) most = TSimd.Max(most, TSimd.Load(score));
+            TSimd.Store(most, highest + lane);
+
+            var offset = TSimd.Multiply(most, factor);
+            var sum = TSimd.Create(0);
+            score = scores + lane;
+            for (var key = 0; key < keys; key++, score += width)
+            {
+                var share = SimdMath<TSimd, TVector>.Exp(TSimd.Subtract(TSimd.Multiply(TSimd.Load(score), factor), offset));
+                TSimd.Store(share, score);
+                sum = TSimd.Add(sum, share);
+            }
+
+            var shrink = SimdMath<TSimd, TVector>.Exp(TSimd.Subtract(TSimd.Multiply(before, factor), offset));
+            TSimd.Store(TSimd.MultiplyAdd(TSimd.Load(total + lane), shrink, sum), total + lane);
+            var result = output + lane;
+            for (var row = 0; row < outputRows; row++, result += width) TSimd.Store(TSimd.Multiply(TSimd.Load(result), shrink), result);
+        }
+    }
+
+    private static void Dots<TNumber>(float* x, int rows, byte* w, int outputs, int inputs, float* y, nint yPitch) where TNumber : struct, IStoredNumber<TVector>
+    {
+        if (rows == 4)
+        {
+            DotKernel<TSimd, TVector, TNumber>.Four(x, w, outputs, inputs, y, yPitch);
+            return;
+        }
+
+        for (var row = 0; row < rows; row++)
+        {
+            DotKernel<TSimd, TVector, TNumber>.One(x + ((nint)row * inputs), w, outputs, inputs, y + (row * yPitch));
+        }
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private static void Widen<TNumber>(byte* source, float* destination, int length) where TNumber : struct, IStoredNumber<TVector>
+    {
+        nint i = 0;
+        for (; i <= length - TSimd.Lanes; i += TSimd.Lanes) TSimd.Store(TNumber.Load(source + (i * TNumber.Size)), destination + i);
+        for (; i < length; i++) destination[i] = TNumber.LoadOne(source + (i * TNumber.Size));
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
