@@ -1,1 +1,4 @@
-Console.WriteLine("guardsharp-lab");
+using GuardSharp.CommandLine;
+using GuardSharp.Lab;
+
+return await LabCommand.RunAsync(args, Terminal.OfProcess(), CancellationToken.None).ConfigureAwait(false);

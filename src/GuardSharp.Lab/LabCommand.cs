@@ -1,0 +1,20 @@
+using System.CommandLine;
+using GuardSharp.CommandLine;
+
+namespace GuardSharp.Lab;
+
+/// <summary>The root of guardsharp-lab: it wires the commands and holds no logic.</summary>
+internal static class LabCommand
+{
+    /// <summary>Runs one command line; exit codes as for guardsharp.</summary>
+    public static Task<int> RunAsync(string[] args, Terminal terminal, CancellationToken cancellationToken)
+    {
+        var root = CommandFrame.Root("guardsharp-lab", "Trains, verifies and attacks guards on TorchSharp.");
+        foreach (var command in (Command[])[VerifyCommand.Create(terminal)])
+        {
+            root.Add(command);
+        }
+
+        return CommandFrame.RunAsync(root, args, terminal, cancellationToken);
+    }
+}

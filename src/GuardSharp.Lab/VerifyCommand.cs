@@ -1,0 +1,32 @@
+using System.CommandLine;
+using GuardSharp.CommandLine;
+using GuardSharp.Models.Verification;
+using GuardSharp.Torch;
+
+namespace GuardSharp.Lab;
+
+/// <summary><c>verify</c>: recorded tensors of the reference against ours, on the Torch backend.</summary>
+internal static class VerifyCommand
+{
+    /// <summary>Builds the command.</summary>
+    public static Command Create(Terminal terminal)
+    {
+        var command = new Command("verify", "Runs a golden case and prints the largest difference of every recorded tensor. Exit code 1 past the tolerance.");
+        var model = new Option<string>("--model") { Description = "Folder of the model.", HelpName = "DIR", Required = true };
+        var golden = new Option<string>("--case") { Description = "Inputs and recorded tensors.", HelpName = "FILE.safetensors", Required = true };
+        var tolerance = new Option<string?>("--tolerance") { Description = "Largest absolute difference allowed; ids must be equal. Default 1e-4.", HelpName = "X" };
+        foreach (var option in (Option[])[model, golden, tolerance])
+        {
+            command.Add(option);
+        }
+
+        command.SetAction(parsed =>
+        {
+            var limit = Verification.ReadTolerance(parsed.GetValue(tolerance));
+            using var waiting = new WaitLine(terminal, "verifying");
+            var comparisons = ModelVerification.Run(parsed.GetValue(model)!, parsed.GetValue(golden)!, weights => (new TorchOps(), new TorchWeights(weights)));
+            return Verification.Print(terminal.Out, comparisons, limit);
+        });
+        return command;
+    }
+}
