@@ -36,6 +36,11 @@ internal static class PolicyJson
         {
             throw new InvalidConversationException($"{source}: not JSON: {e.Message}", e);
         }
+        catch (InvalidOperationException e)
+        {
+            // The parser looks into strings only when they are read.
+            throw new InvalidConversationException($"{source}: a string is not valid Unicode. Write the file as UTF-8.", e);
+        }
     }
 
     private static Policy Read(JsonElement root, string source)

@@ -1,0 +1,86 @@
+using System.Text.Json;
+
+namespace GuardSharp.Conversations;
+
+/// <summary>Reads conversations from JSON in the form of chat interfaces.</summary>
+/// <remarks>
+/// A list of messages, or an object whose <c>messages</c> is one. A message has a <c>role</c> (user, assistant, tool, system; developer counts
+/// as system) and a <c>content</c>: a string, null, or a list of parts <c>{"type":"text","text"}</c>, <c>{"type":"image","path"}</c> and
+/// <c>{"type":"image_url","image_url":{"url":"data:image/png;base64,..."}}</c>; an assistant may have <c>tool_calls</c>. Other keys are ignored.
+/// Image paths are relative to the file and stay inside its folder: absolute paths and <c>..</c> out of it are errors, links are followed.
+/// Nothing is fetched from a network.
+/// </remarks>
+public static class ConversationJson
+{
+    /// <summary>The largest image file that is read, in bytes.</summary>
+    public const long MaxImageBytes = 20L << 20;
+
+    private const long MaxFileBytes = 256L << 20;
+
+    /// <summary>Reads a file; image paths in it are relative to its folder.</summary>
+    /// <exception cref="InvalidConversationException">The file is missing or holds no conversation.</exception>
+    /// <exception cref="ImageException">An image is missing or too large.</exception>
+    public static Conversation ReadFile(string path)
+    {
+        byte[] bytes;
+        try
+        {
+            var size = new FileInfo(path).Length;
+            if (size > MaxFileBytes)
+                throw new InvalidConversationException($"{path}: {size} bytes, but a conversation file holds at most {MaxFileBytes}.");
+            bytes = File.ReadAllBytes(path);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            throw new InvalidConversationException($"{path}: cannot be read: {e.Message} Give the path of a JSON file.", e);
+        }
+
+        return Read(bytes, Path.GetDirectoryName(Path.GetFullPath(path)), path);
+    }
+
+    /// <summary>Reads UTF-8 JSON.</summary>
+    /// <param name="utf8Json">The document.</param>
+    /// <param name="imageFolder">Where image paths start; null makes paths an error.</param>
+    /// <param name="source">What errors call the document.</param>
+    /// <exception cref="InvalidConversationException">The document is no conversation.</exception>
+    /// <exception cref="ImageException">An image is missing or too large.</exception>
+    public static Conversation Read(ReadOnlyMemory<byte> utf8Json, string? imageFolder = null, string source = "conversation")
+    {
+        try
+        {
+            using var document = JsonDocument.Parse(utf8Json);
+            var root = document.RootElement;
+            if (root.ValueKind == JsonValueKind.Object && root.TryGetProperty("messages", out var messages))
+                root = messages;
+            return FromMessages(root, imageFolder, source);
+        }
+        catch (JsonException e)
+        {
+            throw new InvalidConversationException($"{source}: not JSON: {e.Message}", e);
+        }
+    }
+
+    /// <summary>Reads a list of messages that is part of a document already parsed, such as a row of a data set.</summary>
+    /// <param name="messages">The list.</param>
+    /// <param name="imageFolder">Where image paths start; null makes paths an error.</param>
+    /// <param name="source">What errors call the document.</param>
+    /// <exception cref="InvalidConversationException">The list is no conversation.</exception>
+    /// <exception cref="ImageException">An image is missing or too large.</exception>
+    public static Conversation FromMessages(JsonElement messages, string? imageFolder = null, string source = "conversation")
+    {
+        if (messages.ValueKind != JsonValueKind.Array)
+            throw new InvalidConversationException($"{source}: {messages.ValueKind}, but a list of messages is needed, or an object whose messages is one.");
+        if (messages.GetArrayLength() == 0)
+            throw new InvalidConversationException($"{source}: the list of messages is empty. Send at least one user message.");
+        var reader = new MessageReader(imageFolder, source);
+        try
+        {
+            return new Conversation([.. messages.EnumerateArray().Select((m, i) => reader.Read(m, i + 1))]);
+        }
+        catch (InvalidOperationException e)
+        {
+            // The parser looks into strings only when they are read: half a surrogate pair, or bytes that are not UTF-8.
+            throw new InvalidConversationException($"{source}: a string is not valid Unicode. Send UTF-8, surrogates in pairs.", e);
+        }
+    }
+}

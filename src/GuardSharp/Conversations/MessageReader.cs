@@ -1,0 +1,146 @@
+using System.Text.Json;
+
+namespace GuardSharp.Conversations;
+
+/// <summary>Reads single messages of a JSON conversation. Every error names the message by its place, from 1, and holds none of its text.</summary>
+internal sealed class MessageReader(string? imageFolder, string source)
+{
+    public Turn Read(JsonElement message, int number)
+    {
+        if (message.ValueKind != JsonValueKind.Object)
+            throw Error(number, $"is {message.ValueKind}", "an object with role and content");
+        var role = ReadRole(message, number);
+        var parts = new List<ContentPart>();
+        if (message.TryGetProperty("content", out var content))
+            ReadContent(content, parts, number);
+        var calls = message.TryGetProperty("tool_calls", out var list) && list.ValueKind != JsonValueKind.Null;
+        if (calls)
+            ReadCalls(list, parts, number);
+        if (content.ValueKind == JsonValueKind.Undefined && !calls)
+            throw Error(number, "has no content", "a string or a list of parts");
+        return new Turn(role, parts);
+    }
+
+    private Role ReadRole(JsonElement message, int number)
+    {
+        if (!message.TryGetProperty("role", out var role) || role.ValueKind != JsonValueKind.String)
+            throw Error(number, "has no role", "user, assistant, tool, system or developer");
+        return role.GetString() switch
+        {
+            "user" => Role.User,
+            "assistant" => Role.Assistant,
+            "tool" => Role.Tool,
+            "system" or "developer" => Role.System,
+            var other => throw Error(number, $"has the unknown role \"{Shorten(other!)}\"", "user, assistant, tool, system or developer"),
+        };
+    }
+
+    private void ReadContent(JsonElement content, List<ContentPart> parts, int number)
+    {
+        switch (content.ValueKind)
+        {
+            case JsonValueKind.Null:
+                break;
+            case JsonValueKind.String:
+                parts.Add(new TextPart(content.GetString()!));
+                break;
+            case JsonValueKind.Array:
+                foreach (var part in content.EnumerateArray())
+                    parts.Add(ReadPart(part, number));
+                break;
+            default:
+                throw Error(number, $"has content that is {content.ValueKind}", "a string or a list of parts");
+        }
+    }
+
+    private ContentPart ReadPart(JsonElement part, int number)
+    {
+        var type = part.ValueKind == JsonValueKind.Object && part.TryGetProperty("type", out var value) && value.ValueKind == JsonValueKind.String
+            ? value.GetString()
+            : throw Error(number, "has a part without type", "text, image or image_url");
+        return type switch
+        {
+            "text" => new TextPart(Text(part, "text", number)),
+            "image" => new ImagePart(ReadImageFile(Text(part, "path", number), number)),
+            "image_url" => new ImagePart(ReadImageUrl(part, number)),
+            _ => throw Error(number, $"has a part of the unknown type \"{Shorten(type!)}\"", "text, image or image_url"),
+        };
+    }
+
+    private void ReadCalls(JsonElement calls, List<ContentPart> parts, int number)
+    {
+        if (calls.ValueKind != JsonValueKind.Array)
+            throw Error(number, $"has tool_calls that is {calls.ValueKind}", "a list of calls");
+        foreach (var call in calls.EnumerateArray())
+        {
+            if (call.ValueKind != JsonValueKind.Object || !call.TryGetProperty("function", out var function) || function.ValueKind != JsonValueKind.Object)
+                throw Error(number, "has a tool call without function", "{\"type\":\"function\",\"function\":{\"name\",\"arguments\"}}");
+            var arguments = function.TryGetProperty("arguments", out var value) ? value : default;
+            parts.Add(new ToolCallPart(Text(function, "name", number), arguments.ValueKind switch
+            {
+                JsonValueKind.Undefined or JsonValueKind.Null => "{}",
+                JsonValueKind.String => arguments.GetString()!,
+                _ => arguments.GetRawText(),
+            }));
+        }
+    }
+
+    private byte[] ReadImageFile(string path, int number)
+    {
+        if (imageFolder is null)
+            throw Error(number, "names an image by its path", "a data URI in image_url: paths are read from conversation files only");
+        var root = Path.GetFullPath(imageFolder);
+        if (path.Length == 0 || path.Contains('\0') || Path.IsPathRooted(path))
+            throw Error(number, "has an image path that is empty or absolute", "a path relative to the conversation's file");
+        var full = Path.GetFullPath(Path.Combine(root, path));
+        if (!full.StartsWith(Path.EndsInDirectorySeparator(root) ? root : root + Path.DirectorySeparatorChar, StringComparison.Ordinal))
+            throw Error(number, "has an image path that leads out of the folder", "a file in or below the folder of the conversation's file");
+        try
+        {
+            var size = new FileInfo(full).Length;
+            if (size > ConversationJson.MaxImageBytes)
+                throw TooLarge(number, size);
+            return File.ReadAllBytes(full);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            throw new ImageException($"{source}: the image of message {number} cannot be read: {e.Message}", e);
+        }
+    }
+
+    private byte[] ReadImageUrl(JsonElement part, int number)
+    {
+        var value = part.TryGetProperty("image_url", out var image) ? image : default;
+        var url = value.ValueKind switch
+        {
+            JsonValueKind.String => value.GetString()!,
+            JsonValueKind.Object => Text(value, "url", number),
+            _ => throw Error(number, "has an image_url without url", "{\"url\":\"data:image/png;base64,...\"}"),
+        };
+        const string Marker = ";base64,";
+        var start = url.StartsWith("data:image/", StringComparison.OrdinalIgnoreCase) ? url.IndexOf(Marker, StringComparison.OrdinalIgnoreCase) : -1;
+        if (start < 0)
+            throw Error(number, "has an image_url that is no data URI", "data:image/png;base64,...; images are not fetched from a network");
+        var encoded = url.AsSpan(start + Marker.Length);
+        if (encoded.Length / 4L * 3 > ConversationJson.MaxImageBytes)
+            throw TooLarge(number, encoded.Length / 4L * 3);
+        var bytes = new byte[encoded.Length / 4 * 3 + 3];
+        if (!Convert.TryFromBase64Chars(encoded, bytes, out var written) || written == 0)
+            throw new ImageException($"{source}: the data URI of message {number} is not base64. Encode the image's bytes as base64 with padding.");
+        return bytes[..written];
+    }
+
+    private ImageException TooLarge(int number, long size) => new(
+        $"{source}: an image of message {number} has {size} bytes; allowed are {ConversationJson.MaxImageBytes}. Send a smaller file.");
+
+    private string Text(JsonElement part, string key, int number) =>
+        part.TryGetProperty(key, out var value) && value.ValueKind == JsonValueKind.String
+            ? value.GetString()!
+            : throw Error(number, $"has a part or call whose {key} is missing or no string", $"a string \"{key}\"");
+
+    private static string Shorten(string word) =>
+        new([.. (word.Length > 20 ? word[..20] : word).Select(c => char.IsAsciiLetterOrDigit(c) || c is '_' or '-' ? c : '?')]);
+
+    private InvalidConversationException Error(int number, string seen, string allowed) =>
+        new($"{source}: message {number} {seen}; allowed is {allowed}.");
+}

@@ -1,0 +1,73 @@
+using GuardSharp.Prompts;
+
+namespace GuardSharp.Tests.Prompts;
+
+public sealed class TemplateProbeTests
+{
+    /// <summary>Templates in the manner of the published ones, in our own words: computed parts, loops, dashes, escapes and raw text mixed.</summary>
+    private const string Template = """
+        {%- set categories = {"S1": "Violent Crimes."} -%}
+        {{- "<|begin_of_text|><|header_start|>user<|header_end|>\n\n" -}}
+        {{- "Task: Check if there is unsafe content in '" + role + "' messages in conversations according to our safety policy with the below categories.\n\n" -}}
+        {{- "<BEGIN UNSAFE CONTENT CATEGORIES>\n" -}}
+        {%- for key in categories if key not in excluded_category_keys -%}
+        {{- key + ": " + categories[key] + "\n" -}}
+        {%- endfor -%}
+        {{- "<END UNSAFE CONTENT CATEGORIES>\n\n<BEGIN CONVERSATION>\n" -}}
+        {%- for message in messages %}
+        {{ role ~ ': ' ~ content | trim ~ '\\n\\n' }}
+        {% endfor %}
+        {{- "<END CONVERSATION>\n\nProvide your safety assessment for ONLY THE LAST " + role + " message in the above conversation:\n" -}}
+        {{- " - If unsafe, a second line must include a comma-separated list of violated categories. <|eot|>" -}}
+        {{- "<|header_start|>assistant<|header_end|>" -}}
+        """;
+
+    [Fact]
+    public void The_published_template_wants_its_literal_pairs() =>
+        Assert.Equal(PromptVariant.HuggingFace, TemplateProbe.Choose(Template, null, "tokenizer_config.json"));
+
+    [Fact]
+    public void Pairs_that_stand_in_raw_text_are_found_as_well() => Assert.Equal(
+        PromptVariant.HuggingFace,
+        TemplateProbe.Choose(Template.Replace("~ '\\\\n\\\\n' }}", "}}\\n\\n", StringComparison.Ordinal), null, "tokenizer_config.json"));
+
+    [Fact]
+    public void Without_the_pairs_it_is_the_clean_one() =>
+        Assert.Equal(PromptVariant.Clean, TemplateProbe.Choose(Template.Replace("\\\\n", "\\n", StringComparison.Ordinal), null, "t"));
+
+    [Fact]
+    public void Metas_page_as_a_template_is_known() => Assert.Equal(
+        PromptVariant.MetaDocs,
+        TemplateProbe.Choose(
+            Template.Replace("\\\\n", "\\n", StringComparison.Ordinal)
+                .Replace("<BEGIN CONVERSATION>\\n", "<BEGIN CONVERSATION>\\n\\n", StringComparison.Ordinal)
+                .Replace(". <|eot|>", ".<|eot|>", StringComparison.Ordinal),
+            null,
+            "t"));
+
+    [Theory]
+    [InlineData("according to our", "according our")]
+    [InlineData("<BEGIN CONVERSATION>\\n", "<BEGIN CONVERSATION>\\n\\n\\n")]
+    [InlineData(". <|eot|>", ".<|eot|>")]
+    [InlineData("<BEGIN UNSAFE CONTENT", "<BEGIN UNSAFECONTENT")]
+    [InlineData(" if key not in excluded_category_keys", "")]
+    public void A_template_of_no_known_variant_is_refused_unless_one_is_named(string from, string to)
+    {
+        var template = Template.Replace(from, to, StringComparison.Ordinal);
+        Assert.NotEqual(Template, template);
+        var error = Assert.Throws<CheckpointException>(() => TemplateProbe.Choose(template, null, "tokenizer_config.json"));
+        Assert.Contains("--prompt-variant", error.Message, StringComparison.Ordinal);
+        Assert.Equal(PromptVariant.Clean, TemplateProbe.Choose(template, PromptVariant.Clean, "t"));
+    }
+
+    [Fact]
+    public void A_folder_without_template_gets_ours() => Assert.Equal(PromptVariant.HuggingFace, TemplateProbe.Choose(null, null, "t"));
+
+    [Theory]
+    [InlineData("{")]
+    [InlineData("{{")]
+    [InlineData("{% if '")]
+    [InlineData("{# {{ #}a")]
+    public void A_damaged_template_is_refused_not_a_crash(string template) =>
+        Assert.Throws<CheckpointException>(() => TemplateProbe.Choose(template, null, "t"));
+}
