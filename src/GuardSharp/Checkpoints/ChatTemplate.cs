@@ -19,7 +19,7 @@ internal static class ChatTemplate
             return ReadText(jinja);
         }
 
-        foreach (var name in (ReadOnlySpan<string>)["chat_template.json", "tokenizer_config.json"])
+        foreach (var name in (string[])["chat_template.json", "tokenizer_config.json"])
         {
             var path = Path.Combine(folder, name);
             if (File.Exists(path) && JsonSection.ReadFile(path, Find) is { } template)
@@ -47,7 +47,7 @@ internal static class ChatTemplate
 
     private static string? Find(JsonSection root)
     {
-        if (!root.Entries.TryGetValue(Key, out var value) || value.ValueKind == JsonValueKind.Null)
+        if (!root.TryGet(Key, out var value))
         {
             return null;
         }

@@ -10,7 +10,8 @@ internal sealed class JsonSection
     private const long MaxFileBytes = 16L << 20;
 
     private readonly string _path;
-    private readonly Dictionary<string, JsonElement> _entries = [];
+    private readonly JsonElement _element;
+    private readonly HashSet<string> _names = [];
     private readonly HashSet<string> _known = [];
     private readonly List<JsonSection> _sections = [];
 
@@ -18,9 +19,10 @@ internal sealed class JsonSection
     {
         File = file;
         _path = path;
+        _element = element;
         foreach (var property in element.EnumerateObject())
         {
-            if (!_entries.TryAdd(property.Name, property.Value))
+            if (!_names.Add(property.Name))
             {
                 throw new CheckpointException($"{file}: \"{Key(property.Name)}\" stands twice. Remove one of them.");
             }
@@ -31,7 +33,7 @@ internal sealed class JsonSection
     public string File { get; }
 
     /// <summary>All keys and values.</summary>
-    public IReadOnlyDictionary<string, JsonElement> Entries => _entries;
+    public JsonElement.ObjectEnumerator Entries => _element.EnumerateObject();
 
     /// <summary>Reads a file whose root is an object.</summary>
     /// <exception cref="CheckpointException">The file cannot be read, or <paramref name="read"/> refuses it.</exception>
@@ -91,7 +93,14 @@ internal sealed class JsonSection
     }
 
     /// <summary>Whether a key is there, null counting as there.</summary>
-    public bool Has(string key) => _entries.ContainsKey(key);
+    public bool Has(string key) => _names.Contains(key);
+
+    /// <summary>Whether a key is there with a value other than null.</summary>
+    public bool TryGet(string key, out JsonElement value)
+    {
+        Know(key);
+        return _element.TryGetProperty(key, out value) && value.ValueKind != JsonValueKind.Null;
+    }
 
     /// <summary>A whole number that must be there.</summary>
     public int Int(string key, int least, int most) => OptionalInt(key, least, most) ?? throw Missing(key, $"a whole number from {least} to {most}");
@@ -118,8 +127,7 @@ internal sealed class JsonSection
     /// <summary>True or false; null when the key is absent or null.</summary>
     public bool? Flag(string key)
     {
-        Know(key);
-        if (!_entries.TryGetValue(key, out var value) || value.ValueKind == JsonValueKind.Null)
+        if (!TryGet(key, out var value))
         {
             return null;
         }
@@ -133,13 +141,26 @@ internal sealed class JsonSection
     public string? Text(string key) => Find(key, JsonValueKind.String, "a text")?.GetString();
 
     /// <summary>A list of whole numbers; null when the key is absent or null.</summary>
-    public int[]? Ints(string key, int least, int most) => Find(key, JsonValueKind.Array, "a list of whole numbers") is { } list
-        ? [.. list.EnumerateArray().Select(value => ToInt(key, value, least, most))]
-        : null;
+    public int[]? Ints(string key, int least, int most)
+    {
+        if (Find(key, JsonValueKind.Array, "a list of whole numbers") is not { } list)
+        {
+            return null;
+        }
+
+        var numbers = new int[list.GetArrayLength()];
+        var i = 0;
+        foreach (var value in list.EnumerateArray())
+        {
+            numbers[i++] = ToInt(key, value, least, most);
+        }
+
+        return numbers;
+    }
 
     /// <summary>One whole number or a list of them; null when the key is absent or null.</summary>
     public int[]? OneOrMoreInts(string key, int least, int most) =>
-        _entries.TryGetValue(key, out var value) && value.ValueKind == JsonValueKind.Number ? [Int(key, least, most)] : Ints(key, least, most);
+        TryGet(key, out var value) && value.ValueKind == JsonValueKind.Number ? [Int(key, least, most)] : Ints(key, least, most);
 
     /// <summary>A list of texts; null when the key is absent or null.</summary>
     public string[]? Texts(string key)
@@ -149,9 +170,14 @@ internal sealed class JsonSection
             return null;
         }
 
-        return [.. list.EnumerateArray().Select(value => value.ValueKind == JsonValueKind.String
-            ? value.GetString()!
-            : throw Error(key, Seen(value), "only texts are allowed in the list"))];
+        var texts = new string[list.GetArrayLength()];
+        var i = 0;
+        foreach (var value in list.EnumerateArray())
+        {
+            texts[i++] = value.ValueKind == JsonValueKind.String ? value.GetString()! : throw Error(key, Seen(value), "only texts are allowed in the list");
+        }
+
+        return texts;
     }
 
     /// <summary>Refuses a text other than the one that is implemented; absent or null passes.</summary>
@@ -182,7 +208,7 @@ internal sealed class JsonSection
     }
 
     /// <summary>Keys that do not change the result of a forward pass.</summary>
-    public void Ignore(params ReadOnlySpan<string> keys)
+    public void Ignore(params string[] keys)
     {
         foreach (var key in keys)
         {
@@ -192,7 +218,7 @@ internal sealed class JsonSection
 
     /// <summary>The keys of this object and its sections that nobody asked for.</summary>
     public IEnumerable<string> UnknownKeys() =>
-        _entries.Keys.Where(key => !_known.Contains(key)).Select(key => Printable.Of(Key(key))).Concat(_sections.SelectMany(section => section.UnknownKeys()));
+        _names.Where(key => !_known.Contains(key)).Select(key => Printable.Of(Key(key))).Concat(_sections.SelectMany(section => section.UnknownKeys()));
 
     /// <summary>An error of this file: <c>config.json: "text_config.hidden_act" is "gelu", but only "silu" is supported.</c></summary>
     public CheckpointException Error(string key, string seen, string allowed) =>
@@ -212,8 +238,7 @@ internal sealed class JsonSection
 
     private JsonElement? Find(string key, JsonValueKind kind, string allowed)
     {
-        Know(key);
-        if (!_entries.TryGetValue(key, out var value) || value.ValueKind == JsonValueKind.Null)
+        if (!TryGet(key, out var value))
         {
             return null;
         }

@@ -114,7 +114,7 @@ internal static class Llama4ConfigReader
     // Files of the first llama4 release hold the number 4 where later ones hold true; the reference only asks whether it is zero.
     private static bool TemperatureTuning(JsonSection text)
     {
-        if (text.Entries.TryGetValue("attn_temperature_tuning", out var value) && value.ValueKind == System.Text.Json.JsonValueKind.Number)
+        if (text.TryGet("attn_temperature_tuning", out var value) && value.ValueKind == System.Text.Json.JsonValueKind.Number)
         {
             return text.Int("attn_temperature_tuning", 0, MaxLayers) != 0;
         }
@@ -129,11 +129,11 @@ internal static class Llama4ConfigReader
         var list = text.Ints("no_rope_layers", 0, 1);
         if (list is null or [])
         {
-            return [.. Enumerable.Range(0, layers).Select(layer => (layer + 1) % interval != 0)];
+            return Build(layers, layer => (layer + 1) % interval != 0);
         }
 
         return list.Length == layers
-            ? [.. list.Select(value => value == 1)]
+            ? Build(layers, layer => list[layer] == 1)
             : throw text.Error("no_rope_layers", $"a list of {list.Length}", $"it needs one entry for each of the {layers} layers");
     }
 
@@ -161,7 +161,7 @@ internal static class Llama4ConfigReader
             throw text.Error("interleave_moe_layer_step", "0 without moe_layers", $"num_local_experts is {experts}: say which layers hold experts");
         }
 
-        return experts > 0 || !result.Contains(true) ? result : throw text.Error(
+        return experts > 0 || Array.TrueForAll(result, mixture => !mixture) ? result : throw text.Error(
             "num_local_experts", "0", "moe_layers (or interleave_moe_layer_step) asks for layers of experts; a dense model has moe_layers []");
     }
 
@@ -173,12 +173,25 @@ internal static class Llama4ConfigReader
             throw text.Error("layer_types", $"a list of {types.Length}", $"it needs one entry for each of the {rope.Length} layers");
         }
 
-        var chunked = types is null ? rope : [.. types.Select(type => type switch
+        return Build(rope.Length, layer => types?[layer] switch
         {
-            "chunked_attention" => true,
+            null => rope[layer] && chunk is not null,
+            "chunked_attention" => chunk is not null,
             "full_attention" => false,
-            _ => throw text.Error("layer_types", $"\"{Printable.Of(type)}\"", "\"chunked_attention\" and \"full_attention\" are supported"),
-        })];
-        return chunk is null ? new bool[rope.Length] : [.. chunked];
+            var type => throw text.Error(
+                "layer_types", $"\"{Printable.Of(type)}\"", "\"chunked_attention\" and \"full_attention\" are supported"),
+        });
+    }
+
+    // Plain loops in place of LINQ over values: those would be compiled at start, which costs some milliseconds.
+    private static bool[] Build(int count, Func<int, bool> value)
+    {
+        var result = new bool[count];
+        for (var i = 0; i < count; i++)
+        {
+            result[i] = value(i);
+        }
+
+        return result;
     }
 }

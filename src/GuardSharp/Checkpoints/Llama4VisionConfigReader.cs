@@ -38,7 +38,7 @@ internal static class Llama4VisionConfigReader
     private static Llama4VisionConfig Check(JsonSection section, Llama4VisionConfig vision)
     {
         // The adapter is fc1 [projector_input_dim, intermediate_size], fc2 [output, output], then linear_1 takes vision_output_dim.
-        foreach (var key in (ReadOnlySpan<string>)["projector_input_dim", "projector_output_dim"])
+        foreach (var key in (string[])["projector_input_dim", "projector_output_dim"])
         {
             var size = section.Int(key, 1, MaxWidth);
             if (size != vision.OutputSize)

@@ -9,7 +9,8 @@ namespace GuardSharp.Checkpoints;
 /// <param name="Shape">Sizes, outermost first.</param>
 /// <param name="Begin">First byte, counted from the end of the header.</param>
 /// <param name="End">One past the last byte.</param>
-internal readonly record struct TensorSlice(string Name, TensorType Type, long[] Shape, long Begin, long End);
+/// <remarks>A class, for lists of it then need no compiling at start.</remarks>
+internal sealed record TensorSlice(string Name, TensorType Type, long[] Shape, long Begin, long End);
 
 /// <summary>The header of a safetensors file, fully checked: sizes, bounds, no overlap, no gap, no name twice.</summary>
 /// <param name="Tensors">In the order of their data.</param>
@@ -202,14 +203,8 @@ internal sealed record SafetensorsHeader(IReadOnlyList<TensorSlice> Tensors, IRe
 
         private TensorSlice CheckSize(TensorSlice tensor)
         {
-            // 128 bits: sixteen sizes of 63 bits overflow any fixed width, so the product stops at what no file can hold.
-            Int128 bytes = tensor.Type.Size();
-            foreach (var size in tensor.Shape)
-            {
-                bytes = Int128.Min(bytes * size, Int128.One << 63);
-            }
-
-            return tensor.Begin <= tensor.End && bytes == (Int128)tensor.End - tensor.Begin
+            var bytes = TensorTypes.Bytes(tensor.Type, tensor.Shape);
+            return tensor.Begin <= tensor.End && bytes == tensor.End - tensor.Begin
                 ? tensor
                 : throw Error(tensor.Name, $"is {Printable.Shape(tensor.Shape)} {tensor.Type.FileName()}, which takes {bytes} bytes, "
                     + $"but data_offsets give it bytes {tensor.Begin} to {tensor.End}");

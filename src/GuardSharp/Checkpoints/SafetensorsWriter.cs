@@ -189,13 +189,13 @@ internal sealed class SafetensorsWriter : IDisposable
 
     private long ByteCount(TensorPlan tensor)
     {
-        Int128 bytes = tensor.Type.Size();
-        foreach (var size in tensor.Shape)
+        if (tensor.Shape.Any(size => size < 0))
         {
-            bytes = size >= 0 ? Int128.Min(bytes * size, Int128.One << 63) : throw PlanError(tensor, "a size is negative");
+            throw PlanError(tensor, "a size is negative");
         }
 
-        return bytes <= long.MaxValue / 2 ? (long)bytes : throw PlanError(tensor, "it is too large");
+        var bytes = TensorTypes.Bytes(tensor.Type, tensor.Shape);
+        return bytes <= long.MaxValue / 2 ? bytes : throw PlanError(tensor, "it is too large");
     }
 
     private CheckpointException PlanError(TensorPlan tensor, string problem) => new(

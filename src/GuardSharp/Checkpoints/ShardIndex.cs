@@ -19,8 +19,9 @@ internal static class ShardIndex
         var map = root.Section("weight_map")
             ?? throw new CheckpointException($"{root.File}: \"weight_map\" is missing, so no tensor has a shard. Download the file again.");
         var shards = new Dictionary<string, string>();
-        foreach (var (name, value) in map.Entries)
+        foreach (var entry in map.Entries)
         {
+            var (name, value) = (entry.Name, entry.Value);
             var shard = value.ValueKind == JsonValueKind.String ? value.GetString()! : "";
             // A shard's name comes from a file of strangers: it must not lead out of the folder.
             if (!shard.EndsWith(".safetensors", StringComparison.Ordinal) || shard.AsSpan().IndexOfAny("/\\:\0") >= 0)

@@ -36,6 +36,27 @@ internal static class TensorTypes
         _ => 1,
     };
 
+    /// <summary>Bytes of a tensor; <see cref="long.MaxValue"/> where they are more, which no file holds.</summary>
+    /// <param name="type">How its numbers are stored.</param>
+    /// <param name="shape">Sizes, none negative.</param>
+    public static long Bytes(TensorType type, ReadOnlySpan<long> shape)
+    {
+        long bytes = type.Size();
+        var tooMany = false;
+        foreach (var size in shape)
+        {
+            if (size == 0)
+            {
+                return 0;
+            }
+
+            tooMany |= bytes > long.MaxValue / size;
+            bytes = tooMany ? long.MaxValue : bytes * size;
+        }
+
+        return bytes;
+    }
+
     /// <summary>The name in the file.</summary>
     public static string FileName(this TensorType type) => type switch
     {

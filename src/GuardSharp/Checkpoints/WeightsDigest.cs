@@ -25,8 +25,11 @@ internal sealed record WeightsDigest(string Hex, bool IsSample)
     /// <summary>The first 12 digits as verdicts show them; <c>~</c> marks a sample.</summary>
     public string Short => (IsSample ? "~" : "") + Hex[..12];
 
+    /// <summary>This digest, or in place of a sample the hash that the model's maker recorded.</summary>
+    public WeightsDigest OrRecorded(GuardManifest? manifest) => IsSample && manifest?.WeightsSha256 is { } recorded ? new WeightsDigest(recorded, false) : this;
+
     /// <summary>Hashes the files: in full up to 64 MiB in all, else by sample.</summary>
-    public static WeightsDigest Compute(IReadOnlyList<SafetensorsFile> files) => Compute(files, files.Sum(file => file.Bytes) <= FullHashBytes);
+    public static WeightsDigest Compute(IReadOnlyList<SafetensorsFile> files) => Compute(files, TotalBytes(files) <= FullHashBytes);
 
     /// <summary>Hashes all bytes, however many.</summary>
     public static WeightsDigest ComputeFull(IReadOnlyList<SafetensorsFile> files) => Compute(files, full: true);
@@ -36,6 +39,17 @@ internal sealed record WeightsDigest(string Hex, bool IsSample)
         var hashes = files.Select(file => full ? HashAll(file) : HashSample(file)).ToArray();
         var hash = hashes.Length == 1 ? hashes[0] : SHA256.HashData(hashes.SelectMany(bytes => bytes).ToArray());
         return new WeightsDigest(Convert.ToHexStringLower(hash), !full);
+    }
+
+    private static long TotalBytes(IReadOnlyList<SafetensorsFile> files)
+    {
+        var bytes = 0L;
+        foreach (var file in files)
+        {
+            bytes += file.Bytes;
+        }
+
+        return bytes;
     }
 
     private static byte[] HashAll(SafetensorsFile file)

@@ -166,6 +166,35 @@ public sealed class CheckpointTests
         Assert.NotEqual(first, WeightsDigest.Compute(changed.Files, full: false).Hex);
     }
 
+    [Fact]
+    public async Task A_digest_under_way_outlives_the_disposal()
+    {
+        for (var i = 0; i < 20; i++)
+        {
+            var checkpoint = Checkpoint.Open(TestFiles.Golden("llama4-guard-tiny"));
+            var digest = checkpoint.DigestAsync();
+            checkpoint.Dispose();
+            try
+            {
+                Assert.Equal(64, (await digest).Hex.Length);
+            }
+            catch (ObjectDisposedException)
+            {
+                // The disposal came first: an error of the caller, never a read of unmapped memory.
+            }
+        }
+    }
+
+    [Fact]
+    public void A_recorded_hash_takes_the_place_of_a_sample_only()
+    {
+        var manifest = new GuardManifest { Name = "n", Version = "v", Codes = ["S1"], WeightsSha256 = new string('a', 64) };
+        var other = new string('b', 64);
+        Assert.Equal(manifest.WeightsSha256, new WeightsDigest(other, true).OrRecorded(manifest).Hex);
+        Assert.Equal(other, new WeightsDigest(other, false).OrRecorded(manifest).Hex);
+        Assert.True(new WeightsDigest(other, true).OrRecorded(null).IsSample);
+    }
+
     private static void EditIndex(TemporaryFolder folder, Action<JsonObject> edit)
     {
         var path = folder["model.safetensors.index.json"];
