@@ -23,7 +23,7 @@ internal sealed class LoadedModel : IDisposable
     private readonly Checkpoint checkpoint;
     private readonly ConcurrentDictionary<string, AnswerGrammar> grammars = new();
 
-    private LoadedModel(string folder, GuardOptions options, Checkpoint checkpoint)
+    private LoadedModel(string folder, GuardOptions options, EngineOptions engine, Checkpoint checkpoint)
     {
         this.checkpoint = checkpoint;
         Manifest = GuardManifest.Read(folder);
@@ -45,7 +45,7 @@ internal sealed class LoadedModel : IDisposable
         var network = new Llama4Network(ops, weights, config);
         weights.RequireAllUsed();
         var tiles = config.ImageTokens is { } tokens ? new TileTokens(tokens.Patch, config.Vision!.ImageSize) : TileTokens.None;
-        Engine = new GuardEngine(ops, network, tiles, new EngineOptions { QueueCapacity = options.QueueCapacity });
+        Engine = new GuardEngine(ops, network, tiles, engine);
         Name = $"{Manifest?.Name ?? new DirectoryInfo(folder).Name}@{digest.GetAwaiter().GetResult()[..12]}";
     }
 
@@ -85,12 +85,12 @@ internal sealed class LoadedModel : IDisposable
 
     /// <summary>Opens a model folder.</summary>
     /// <exception cref="CheckpointException">The folder holds no model that can be run; the message names file and cause.</exception>
-    public static LoadedModel Open(string folder, GuardOptions options)
+    public static LoadedModel Open(string folder, GuardOptions options, EngineOptions? engine = null)
     {
         var checkpoint = Checkpoint.Open(folder);
         try
         {
-            return new LoadedModel(folder, options, checkpoint);
+            return new LoadedModel(folder, options, engine ?? new EngineOptions { QueueCapacity = options.QueueCapacity }, checkpoint);
         }
         catch
         {
