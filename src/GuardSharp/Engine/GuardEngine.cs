@@ -16,6 +16,7 @@ internal sealed class GuardEngine : IDisposable
     private readonly BlockingCollection<EngineJob> queue;
     private readonly ConcurrentQueue<PromptSession> released = new();
     private readonly Thread thread;
+    private int disposed;
 
     /// <param name="ops">The backend; owned by the engine from now on.</param>
     /// <param name="network">The network, built on <paramref name="ops"/>.</param>
@@ -72,7 +73,7 @@ internal sealed class GuardEngine : IDisposable
     /// <summary>Stops the thread: the running pass ends, waiting jobs fail.</summary>
     public void Dispose()
     {
-        if (!queue.IsAddingCompleted)
+        if (Interlocked.Exchange(ref disposed, 1) == 0)
         {
             queue.CompleteAdding();
             thread.Join();
