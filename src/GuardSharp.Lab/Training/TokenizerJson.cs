@@ -14,7 +14,7 @@ internal static class TokenizerJson
         using (var stream = File.Create(temporary))
         {
             // The stand-ins of bytes are letters of European languages: readable as they are.
-            using var json = new Utf8JsonWriter(stream, new JsonWriterOptions { Indented = true, IndentSize = 1, Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping });
+            using var json = new Utf8JsonWriter(stream, new JsonWriterOptions { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping });
             Write(bpe, json);
         }
 

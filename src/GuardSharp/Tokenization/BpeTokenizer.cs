@@ -14,8 +14,6 @@ internal sealed class BpeTokenizer : ITokenizer
     private readonly BpeRules _rules;
     private readonly Dictionary<string, int> _specials;
     private readonly Dictionary<int, string> _specialNames;
-    private readonly Dictionary<string, int>.AlternateLookup<ReadOnlySpan<char>> _specialSpans;
-    private readonly int[] _specialLengths; // longest first
 
     /// <summary>Joins what a file reader read.</summary>
     /// <param name="tokens">Ordinary tokens.</param>
@@ -26,10 +24,13 @@ internal sealed class BpeTokenizer : ITokenizer
     {
         (_tokens, _specials, _rules) = (tokens, specials, rules);
         _merger = new PieceMerger(tokens, merges);
-        _specialNames = specials.ToDictionary(special => special.Value, special => special.Key);
-        _specialSpans = specials.GetAlternateLookup<ReadOnlySpan<char>>();
-        _specialLengths = [.. specials.Keys.Select(name => name.Length).Distinct().OrderDescending()];
-        VocabularySize = Math.Max(tokens.Limit, specials.Count == 0 ? 0 : specials.Values.Max() + 1);
+        _specialNames = new Dictionary<int, string>(specials.Count);
+        VocabularySize = tokens.Limit;
+        foreach (var (name, id) in specials)
+        {
+            _specialNames.Add(id, name);
+            VocabularySize = Math.Max(VocabularySize, id + 1);
+        }
     }
 
     /// <inheritdoc/>
@@ -49,12 +50,12 @@ internal sealed class BpeTokenizer : ITokenizer
         : throw new ArgumentOutOfRangeException(nameof(id), id, $"The vocabulary holds the ids 0..{VocabularySize - 1}.");
 
     /// <inheritdoc/>
-    public void Encode(string text, List<int> ids) => EncodeStretches(text, ids, withSpecials: false);
+    public void Encode(string text, List<int> ids) => EncodeStretches(text, ids, null);
 
     /// <summary>Appends the ids of a text in which spellings of special tokens become their ids. For inspection only: never give it user text.</summary>
-    public void EncodeWithSpecials(string text, List<int> ids) => EncodeStretches(text, ids, withSpecials: true);
+    public void EncodeWithSpecials(string text, List<int> ids) => EncodeStretches(text, ids, new SpecialMatcher(_specials));
 
-    private void EncodeStretches(string text, List<int> ids, bool withSpecials)
+    private void EncodeStretches(string text, List<int> ids, SpecialMatcher? specials)
     {
         ArgumentNullException.ThrowIfNull(text);
         ArgumentNullException.ThrowIfNull(ids);
@@ -64,23 +65,23 @@ internal sealed class BpeTokenizer : ITokenizer
             var end = _rules.CutsLongRuns ? RunCutter.End(text, start, ref left) : text.Length;
             var stretch = text.AsSpan(start, end - start);
             start = end;
-            if (withSpecials)
+            if (specials is null)
             {
-                EncodeStretchWithSpecials(stretch, ids);
+                EncodeOrdinary(stretch, ids);
             }
             else
             {
-                EncodeOrdinary(stretch, ids);
+                EncodeWithSpecials(stretch, specials, ids);
             }
         }
     }
 
-    private void EncodeStretchWithSpecials(ReadOnlySpan<char> text, List<int> ids)
+    private void EncodeWithSpecials(ReadOnlySpan<char> text, SpecialMatcher specials, List<int> ids)
     {
         var ordinary = 0; // where the ordinary text before the next special token starts
         for (var at = 0; at < text.Length;)
         {
-            if (!TryMatchSpecial(text[at..], out var id, out var length))
+            if (!specials.TryMatch(text[at..], out var id, out var length))
             {
                 at++;
                 continue;
@@ -93,21 +94,6 @@ internal sealed class BpeTokenizer : ITokenizer
         }
 
         EncodeOrdinary(text[ordinary..], ids);
-    }
-
-    private bool TryMatchSpecial(ReadOnlySpan<char> text, out int id, out int length)
-    {
-        foreach (var candidate in _specialLengths)
-        {
-            if (candidate <= text.Length && _specialSpans.TryGetValue(text[..candidate], out id))
-            {
-                length = candidate;
-                return true;
-            }
-        }
-
-        (id, length) = (-1, 0);
-        return false;
     }
 
     private void EncodeOrdinary(ReadOnlySpan<char> text, List<int> ids)

@@ -65,7 +65,7 @@ internal static class ByteLevelAlphabet
     private static short[] MakeBytes()
     {
         var bytes = new short[Limit];
-        Array.Fill(bytes, (short)-1);
+        bytes.AsSpan().Fill(-1);
         for (var value = 0; value < 256; value++)
         {
             bytes[_characters[value]] = (short)value;

@@ -32,7 +32,7 @@ internal enum CharacterClass
 /// <summary>Classifies code points, not UTF-16 units: astral letters and digits are letters and digits.</summary>
 internal static class CharacterClasses
 {
-    private static readonly CharacterClass[] _ascii = [.. Enumerable.Range(0, 128).Select(value => Classify(new Rune(value)))];
+    private static readonly CharacterClass[] _ascii = ClassifyAscii();
 
     /// <summary>The class of the code point at an index.</summary>
     /// <param name="text">UTF-16.</param>
@@ -49,6 +49,17 @@ internal static class CharacterClasses
 
         Rune.DecodeFromUtf16(text[index..], out var rune, out width);
         return Classify(rune);
+    }
+
+    private static CharacterClass[] ClassifyAscii()
+    {
+        var classes = new CharacterClass[128];
+        for (var value = 0; value < classes.Length; value++)
+        {
+            classes[value] = Classify(new Rune(value));
+        }
+
+        return classes;
     }
 
     private static CharacterClass Classify(Rune rune)

@@ -8,6 +8,10 @@ namespace GuardSharp.Tokenization;
 internal sealed class HuggingFaceReader(string file)
 {
     private const int MaxId = 1 << 24;
+    private const string KnownSteps = "known are a Sequence of Split and ByteLevel, and ByteLevel alone";
+
+    private Dictionary<string, int>? _specials;
+    private IPieceSplitter? _splitter;
 
     /// <summary>Reads a whole file.</summary>
     /// <exception cref="CheckpointException">Damaged, contradicting, or of an unknown kind.</exception>
@@ -15,7 +19,9 @@ internal sealed class HuggingFaceReader(string file)
     {
         try
         {
-            return ReadSections(json);
+            var vocabulary = ReadRoot(json);
+            var splitter = _splitter ?? throw Wrong("pre_tokenizer", "is missing");
+            return vocabulary.Build(new BpeRules(splitter, TakesWholePieces: vocabulary.IgnoresMerges, CutsLongRuns: false));
         }
         catch (JsonException e)
         {
@@ -23,58 +29,69 @@ internal sealed class HuggingFaceReader(string file)
         }
     }
 
-    private BpeTokenizer ReadSections(ReadOnlySpan<byte> json)
+    private VocabularyReader ReadRoot(ReadOnlySpan<byte> json)
     {
-        var root = Sections(json, "");
-        var specials = root.TryGetValue("added_tokens", out var added) ? ReadSpecials(json[added]) : [];
-        RefuseNormalizer(root.TryGetValue("normalizer", out var normalizer) ? json[normalizer] : default);
-        var splitter = ReadSplitter(root.TryGetValue("pre_tokenizer", out var preTokenizer) ? json[preTokenizer] : "null"u8);
-
-        var modelJson = json[Required(root, "model", "")];
-        var model = Sections(modelJson, "model");
-        RefuseUnknownModel(modelJson, model);
-        var vocabulary = new VocabularyReader(file, specials);
-        var tokens = vocabulary.ReadTokens(modelJson[Required(model, "vocab", "model.")]);
-        var merges = vocabulary.ReadMerges(modelJson[Required(model, "merges", "model.")], tokens);
-        var ignoresMerges = model.TryGetValue("ignore_merges", out var ignore) && modelJson[ignore].SequenceEqual("true"u8);
-        var tokenizer = new BpeTokenizer(tokens, merges, specials, new BpeRules(splitter, TakesWholePieces: ignoresMerges, CutsLongRuns: false));
-        return tokens.Count + specials.Count == tokenizer.VocabularySize ? tokenizer : throw new CheckpointException(
-            $"{file}: {tokens.Count} tokens of \"model.vocab\" and {specials.Count} of \"added_tokens\" have ids up to {tokenizer.VocabularySize - 1}; "
-            + "ids go from 0 without gaps. Is the file complete?");
-    }
-
-    // Where each member's value stands. Large members are read in place later, in the order that suits us, not the file's.
-    private Dictionary<string, Range> Sections(ReadOnlySpan<byte> json, string key)
-    {
-        var sections = new Dictionary<string, Range>();
+        VocabularyReader? vocabulary = null;
+        var modelStart = -1;
         var reader = new Utf8JsonReader(json);
         reader.Read();
         if (reader.TokenType != JsonTokenType.StartObject)
         {
-            throw Wrong(key, "is no object");
+            throw Wrong("", "is no object");
         }
 
         while (reader.Read() && reader.TokenType == JsonTokenType.PropertyName)
         {
-            var name = reader.GetString()!;
+            var name = reader.GetString();
             reader.Read();
-            var start = (int)reader.TokenStartIndex;
-            reader.Skip();
-            sections[name] = start..(int)reader.BytesConsumed;
+            switch (name)
+            {
+                case "added_tokens":
+                    _specials = ReadSpecials(ref reader);
+                    break;
+                case "normalizer":
+                    RefuseNormalizer(ref reader);
+                    break;
+                case "pre_tokenizer":
+                    _splitter = ReadSplitter(ref reader);
+                    break;
+                case "model" when _specials is not null:
+                    vocabulary = new VocabularyReader(file, _specials);
+                    vocabulary.ReadModel(json, ref reader);
+                    break;
+                case "model":
+                    modelStart = (int)reader.TokenStartIndex; // read when the added tokens are known
+                    reader.Skip();
+                    break;
+                default:
+                    reader.Skip();
+                    break;
+            }
         }
 
         reader.Read(); // throws on anything after the end
-        return sections;
+        return vocabulary ?? ReadLate(json, modelStart);
     }
 
-    private Range Required(Dictionary<string, Range> sections, string name, string parent) =>
-        sections.TryGetValue(name, out var range) ? range : throw Wrong(parent + name, "is missing");
-
-    private Dictionary<string, int> ReadSpecials(ReadOnlySpan<byte> json)
+    private VocabularyReader ReadLate(ReadOnlySpan<byte> json, int modelStart)
     {
-        using var document = JsonDocument.Parse(json.ToArray());
+        if (modelStart < 0)
+        {
+            throw Wrong("model", "is missing");
+        }
+
+        var vocabulary = new VocabularyReader(file, _specials ?? []);
+        var reader = new Utf8JsonReader(json[modelStart..]);
+        reader.Read();
+        vocabulary.ReadModel(json[modelStart..], ref reader);
+        return vocabulary;
+    }
+
+    private Dictionary<string, int> ReadSpecials(ref Utf8JsonReader reader)
+    {
+        using var document = JsonDocument.ParseValue(ref reader);
         var specials = new Dictionary<string, int>();
-        var ids = new HashSet<int>();
+        var ids = new Dictionary<int, string>();
         if (document.RootElement.ValueKind != JsonValueKind.Array)
         {
             throw Wrong("added_tokens", "is no array");
@@ -96,7 +113,7 @@ internal sealed class HuggingFaceReader(string file)
                 throw Wrong(key, "is not a plain special token; only \"special\": true without \"single_word\", \"lstrip\" and \"rstrip\" is known");
             }
 
-            if (id is < 0 or >= MaxId || content.Length == 0 || !ids.Add(id) || !specials.TryAdd(content, id))
+            if (id is < 0 or >= MaxId || content.Length == 0 || !ids.TryAdd(id, content) || !specials.TryAdd(content, id))
             {
                 throw Wrong(key, $"has an empty or repeated content, or the id {id} is out of range or repeated");
             }
@@ -105,36 +122,37 @@ internal sealed class HuggingFaceReader(string file)
         return specials;
     }
 
-    private void RefuseNormalizer(ReadOnlySpan<byte> json)
+    private void RefuseNormalizer(ref Utf8JsonReader reader)
     {
-        if (json.IsEmpty || json.SequenceEqual("null"u8))
-        {
-            return;
-        }
-
-        using var document = JsonDocument.Parse(json.ToArray());
+        using var document = JsonDocument.ParseValue(ref reader);
         var isEmptySequence = TypeOf(document.RootElement) == "Sequence"
             && document.RootElement.TryGetProperty("normalizers", out var parts) && parts.ValueKind == JsonValueKind.Array && parts.GetArrayLength() == 0;
-        if (!isEmptySequence)
+        if (!isEmptySequence && document.RootElement.ValueKind != JsonValueKind.Null)
         {
             throw Wrong("normalizer", $"is of the kind \"{TypeOf(document.RootElement)}\", but Llama tokenizers have none; only null is known");
         }
     }
 
     // Known: Sequence[Split, ByteLevel without a pattern of its own], or ByteLevel with it.
-    private IPieceSplitter ReadSplitter(ReadOnlySpan<byte> json)
+    private IPieceSplitter ReadSplitter(ref Utf8JsonReader reader)
     {
-        using var document = JsonDocument.Parse(json.ToArray());
-        var root = document.RootElement;
-        JsonElement[] steps = TypeOf(root) == "Sequence" && root.TryGetProperty("pretokenizers", out var parts) && parts.ValueKind == JsonValueKind.Array
-            ? [.. parts.EnumerateArray()]
-            : [root];
-        var kinds = steps.Select(TypeOf).ToArray();
-        var byteLevel = steps.LastOrDefault();
-        var hasSplit = kinds is ["Split", "ByteLevel"];
-        if (!hasSplit && kinds is not ["ByteLevel"])
+        using var document = JsonDocument.ParseValue(ref reader);
+        var (split, byteLevel) = (default(JsonElement), document.RootElement);
+        var hasSplit = TypeOf(byteLevel) == "Sequence";
+        if (hasSplit)
         {
-            throw Wrong("pre_tokenizer", $"is [{string.Join(", ", kinds)}]; known are [Split, ByteLevel] and [ByteLevel]");
+            if (!byteLevel.TryGetProperty("pretokenizers", out var steps) || steps.ValueKind != JsonValueKind.Array
+                || steps.GetArrayLength() != 2 || TypeOf(steps[0]) != "Split")
+            {
+                throw Wrong("pre_tokenizer.pretokenizers", KnownSteps);
+            }
+
+            (split, byteLevel) = (steps[0], steps[1]);
+        }
+
+        if (TypeOf(byteLevel) != "ByteLevel")
+        {
+            throw Wrong("pre_tokenizer", $"ends in a step of the kind \"{TypeOf(byteLevel)}\"; " + KnownSteps);
         }
 
         var ownPattern = !byteLevel.TryGetProperty("use_regex", out _) || IsTrue(byteLevel, "use_regex");
@@ -144,7 +162,7 @@ internal sealed class HuggingFaceReader(string file)
             throw Wrong("pre_tokenizer", "has a ByteLevel step that is not known: \"add_prefix_space\" must be false, \"use_regex\" true without a Split step and false with one");
         }
 
-        return hasSplit ? ReadSplit(steps[0]) : SplitPattern.For(SplitPattern.Gpt2);
+        return hasSplit ? ReadSplit(split) : SplitPattern.For(SplitPattern.Gpt2);
     }
 
     private IPieceSplitter ReadSplit(JsonElement split)
@@ -169,24 +187,6 @@ internal sealed class HuggingFaceReader(string file)
         catch (ArgumentException e)
         {
             throw new CheckpointException($"{file}: \"{key}.pattern.Regex\" is no regular expression of .NET: {e.Message}", e);
-        }
-    }
-
-    private void RefuseUnknownModel(ReadOnlySpan<byte> json, Dictionary<string, Range> model)
-    {
-        foreach (var (key, range) in model)
-        {
-            var value = json[range];
-            var isUnset = value.SequenceEqual("null"u8) || value.SequenceEqual("\"\""u8) || value.SequenceEqual("0.0"u8) || value.SequenceEqual("0"u8);
-            switch (key)
-            {
-                case "type" when !value.SequenceEqual("\"BPE\""u8):
-                    throw Wrong("model.type", $"is {System.Text.Encoding.UTF8.GetString(value)}; only \"BPE\" is known");
-                case "dropout" or "continuing_subword_prefix" or "end_of_word_suffix" when !isUnset:
-                    throw Wrong("model." + key, "is set; only null is known");
-                default:
-                    break;
-            }
         }
     }
 

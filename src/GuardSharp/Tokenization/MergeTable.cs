@@ -1,45 +1,42 @@
-using System.Numerics;
-
 namespace GuardSharp.Tokenization;
 
 /// <summary>The merge list of a <c>tokenizer.json</c>: which two tokens join, in which order of priority, into which token.</summary>
-internal sealed class MergeTable
+/// <param name="file">For messages.</param>
+internal sealed class MergeTable(string file)
 {
-    private const ulong Free = ulong.MaxValue;
+    // Open addressing. Arrays of ints, not of structs: these load before the first verdict, and generics over structs of ours cost JIT time.
+    private ulong[] _pairs = new ulong[512]; // left << 32 | right
+    private int[] _ranks = new int[512]; // rank + 1; 0 is free
+    private int[] _merged = new int[256];
 
-    private readonly int[] _merged;
-    private readonly ulong[] _pairs; // left << 32 | right
-    private readonly int[] _ranks;
+    /// <summary>Number of merges.</summary>
+    public int Count { get; private set; }
 
-    /// <summary>Indexes the merges.</summary>
-    /// <param name="file">For messages.</param>
-    /// <param name="merges">Left token, right token and the token they make; the first has the highest priority.</param>
-    /// <exception cref="CheckpointException">A pair stands twice.</exception>
-    public MergeTable(string file, IReadOnlyList<(int Left, int Right, int Merged)> merges)
+    /// <summary>Adds a merge with a lower priority than all before.</summary>
+    /// <exception cref="CheckpointException">The pair stands twice.</exception>
+    public void Add(int left, int right, int merged)
     {
-        var size = (int)BitOperations.RoundUpToPowerOf2((uint)Math.Max(16, 2 * merges.Count));
-        _merged = new int[merges.Count];
-        _ranks = new int[size];
-        _pairs = new ulong[size];
-        Array.Fill(_pairs, Free);
-        for (var rank = 0; rank < merges.Count; rank++)
+        if (Count == _merged.Length)
         {
-            var (left, right, merged) = merges[rank];
-            var slot = Slot(left, right);
-            if (_pairs[slot] != Free)
-            {
-                throw new CheckpointException($"{file}: \"model.merges\" holds the pair of tokens {left} and {right} twice, at {_ranks[slot]} and {rank}.");
-            }
-
-            (_pairs[slot], _ranks[slot], _merged[rank]) = (Pair(left, right), rank, merged);
+            Grow();
         }
+
+        var pair = Pair(left, right);
+        var slot = Slot(pair);
+        if (_ranks[slot] != 0)
+        {
+            throw new CheckpointException($"{file}: \"model.merges\" holds the pair of tokens {left} and {right} twice, at {_ranks[slot] - 1} and {Count}.");
+        }
+
+        _merged[Count++] = merged;
+        (_pairs[slot], _ranks[slot]) = (pair, Count);
     }
 
     /// <summary>The priority of joining two tokens, 0 first, or <see cref="int.MaxValue"/> if they do not join.</summary>
     public int Rank(int left, int right)
     {
-        var slot = Slot(left, right);
-        return _pairs[slot] == Free ? int.MaxValue : _ranks[slot];
+        var rank = _ranks[Slot(Pair(left, right))];
+        return rank == 0 ? int.MaxValue : rank - 1;
     }
 
     /// <summary>The token that the merge of this priority makes.</summary>
@@ -47,16 +44,30 @@ internal sealed class MergeTable
 
     private static ulong Pair(int left, int right) => (ulong)(uint)left << 32 | (uint)right;
 
-    private int Slot(int left, int right)
+    private int Slot(ulong pair)
     {
-        var pair = Pair(left, right);
         var mask = _pairs.Length - 1;
-        var slot = (int)((pair * 0x9E3779B97F4A7C15) >> 32) & mask;
-        while (_pairs[slot] != Free && _pairs[slot] != pair)
+        var slot = (int)((pair * 0x9E3779B97F4A7C15) >> 32) & mask; // 2^64 / golden ratio
+        while (_ranks[slot] != 0 && _pairs[slot] != pair)
         {
             slot = (slot + 1) & mask;
         }
 
         return slot;
+    }
+
+    private void Grow()
+    {
+        var (pairs, ranks) = (_pairs, _ranks);
+        Array.Resize(ref _merged, 2 * _merged.Length);
+        (_pairs, _ranks) = (new ulong[2 * pairs.Length], new int[2 * ranks.Length]);
+        for (var i = 0; i < pairs.Length; i++)
+        {
+            if (ranks[i] != 0)
+            {
+                var slot = Slot(pairs[i]);
+                (_pairs[slot], _ranks[slot]) = (pairs[i], ranks[i]);
+            }
+        }
     }
 }

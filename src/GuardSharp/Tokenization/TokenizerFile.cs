@@ -21,8 +21,19 @@ internal static class TokenizerFile
         }
 
         var content = Read(path);
-        var isJson = content.AsSpan().TrimStart(" \t\r\n"u8).StartsWith("{"u8);
-        return isJson ? new HuggingFaceReader(path).Read(content) : TiktokenReader.Read(path, content);
+        return IsJson(content) ? new HuggingFaceReader(path).Read(content) : TiktokenReader.Read(path, content);
+    }
+
+    // No line of base64 starts with a brace.
+    private static bool IsJson(byte[] content)
+    {
+        var at = 0;
+        while (at < content.Length && char.IsWhiteSpace((char)content[at]))
+        {
+            at++;
+        }
+
+        return at < content.Length && content[at] == '{';
     }
 
     private static string Find(string folder)

@@ -2,25 +2,113 @@ using System.Text.Json;
 
 namespace GuardSharp.Tokenization;
 
-/// <summary>Reads <c>model.vocab</c> and <c>model.merges</c> of a <c>tokenizer.json</c> without making a string of every token.</summary>
+/// <summary>Reads the <c>model</c> of a <c>tokenizer.json</c> without making a string of every token.</summary>
 /// <param name="file">For messages.</param>
 /// <param name="specials">The added tokens; the vocabulary may repeat them.</param>
 internal sealed class VocabularyReader(string file, Dictionary<string, int> specials)
 {
     private byte[] _utf8 = new byte[512];
     private byte[] _bytes = new byte[512];
+    private TokenTable? _tokens;
+    private MergeTable? _merges;
 
-    /// <summary>Reads <c>{"token": id, ...}</c>.</summary>
-    public TokenTable ReadTokens(ReadOnlySpan<byte> json)
+    /// <summary>A piece that is in the vocabulary is taken whole.</summary>
+    public bool IgnoresMerges { get; private set; }
+
+    /// <summary>Reads the object that the reader stands at.</summary>
+    /// <param name="json">What the reader reads.</param>
+    /// <param name="reader">Ends at the object's end.</param>
+    /// <exception cref="CheckpointException">Damaged, contradicting, or not a byte-level BPE.</exception>
+    public void ReadModel(ReadOnlySpan<byte> json, ref Utf8JsonReader reader)
     {
-        const int AverageEntryBytes = 16;
-        var builder = new TokenTable.Builder(file, json.Length / AverageEntryBytes);
-        var specialIds = specials.Values.ToHashSet();
-        var reader = new Utf8JsonReader(json);
-        reader.Read();
+        var mergesStart = -1;
         if (reader.TokenType != JsonTokenType.StartObject)
         {
-            throw new CheckpointException($"{file}: \"model.vocab\" is no object of tokens and ids.");
+            throw Wrong("model", "is no object");
+        }
+
+        while (reader.Read() && reader.TokenType == JsonTokenType.PropertyName)
+        {
+            var name = reader.GetString()!;
+            reader.Read();
+            switch (name)
+            {
+                case "vocab":
+                    _tokens = ReadTokens(ref reader, json.Length);
+                    break;
+                case "merges" when _tokens is not null:
+                    _merges = ReadMerges(ref reader, _tokens);
+                    break;
+                case "merges":
+                    mergesStart = (int)reader.TokenStartIndex; // read when the tokens are known
+                    reader.Skip();
+                    break;
+                default:
+                    ReadSetting(name, ref reader);
+                    break;
+            }
+        }
+
+        if (_merges is null && _tokens is not null && mergesStart >= 0)
+        {
+            var late = new Utf8JsonReader(json[mergesStart..]);
+            late.Read();
+            _merges = ReadMerges(ref late, _tokens);
+        }
+    }
+
+    /// <summary>Joins what was read.</summary>
+    public BpeTokenizer Build(BpeRules rules)
+    {
+        var tokens = _tokens ?? throw Wrong("model.vocab", "is missing");
+        var merges = _merges ?? throw Wrong("model.merges", "is missing");
+        var tokenizer = new BpeTokenizer(tokens, merges, specials, rules);
+        return tokens.Count + specials.Count == tokenizer.VocabularySize ? tokenizer : throw new CheckpointException(
+            $"{file}: {tokens.Count} tokens of \"model.vocab\" and {specials.Count} of \"added_tokens\" have ids up to {tokenizer.VocabularySize - 1}; "
+            + "ids go from 0 without gaps. Is the file complete?");
+    }
+
+    private void ReadSetting(string name, ref Utf8JsonReader reader)
+    {
+        switch (name)
+        {
+            case "type" when reader.TokenType != JsonTokenType.String || !reader.ValueTextEquals("BPE"u8):
+                throw Wrong("model.type", "is not \"BPE\", the only known kind");
+            case "dropout" or "continuing_subword_prefix" or "end_of_word_suffix" when !IsUnset(reader):
+                throw Wrong("model." + name, "is set; only null is known");
+            case "ignore_merges":
+                IgnoresMerges = reader.TokenType == JsonTokenType.True;
+                break;
+            default:
+                // What is left concerns unknown characters, and a byte-level vocabulary has none.
+                break;
+        }
+
+        reader.Skip();
+    }
+
+    private static bool IsUnset(Utf8JsonReader reader) => reader.TokenType switch
+    {
+        JsonTokenType.Null => true,
+        JsonTokenType.String => reader.ValueSpan.IsEmpty,
+        JsonTokenType.Number => reader.TryGetDouble(out var value) && value == 0,
+        _ => false,
+    };
+
+    // {"token": id, ...}
+    private TokenTable ReadTokens(ref Utf8JsonReader reader, int jsonLength)
+    {
+        const int AverageEntryBytes = 32; // of the model: an entry here and its merge
+        var builder = new TokenTable.Builder(file, jsonLength / AverageEntryBytes);
+        var specialIds = new Dictionary<int, string>(specials.Count);
+        foreach (var (name, id) in specials)
+        {
+            specialIds.Add(id, name);
+        }
+
+        if (reader.TokenType != JsonTokenType.StartObject)
+        {
+            throw Wrong("model.vocab", "is no object of tokens and ids");
         }
 
         while (reader.Read() && reader.TokenType == JsonTokenType.PropertyName)
@@ -32,11 +120,11 @@ internal sealed class VocabularyReader(string file, Dictionary<string, int> spec
                 throw new CheckpointException($"{file}: \"model.vocab\" gives \"{nameReader.GetString()}\" no whole number as its id.");
             }
 
-            if (specialIds.Contains(id))
+            if (specialIds.TryGetValue(id, out var special))
             {
-                if (!specials.TryGetValue(nameReader.GetString()!, out var specialId) || specialId != id)
+                if (nameReader.GetString() != special)
                 {
-                    throw new CheckpointException($"{file}: the id {id} belongs to \"{nameReader.GetString()}\" in \"model.vocab\" and to another token in \"added_tokens\".");
+                    throw new CheckpointException($"{file}: the id {id} belongs to \"{nameReader.GetString()}\" in \"model.vocab\" and to \"{special}\" in \"added_tokens\".");
                 }
 
                 continue;
@@ -49,27 +137,30 @@ internal sealed class VocabularyReader(string file, Dictionary<string, int> spec
         return builder.Build();
     }
 
-    /// <summary>Reads <c>["a b", ...]</c> or <c>[["a", "b"], ...]</c>.</summary>
-    public MergeTable ReadMerges(ReadOnlySpan<byte> json, TokenTable tokens)
+    // ["a b", ...] or [["a", "b"], ...]
+    private MergeTable ReadMerges(ref Utf8JsonReader reader, TokenTable tokens)
     {
-        var merges = new List<(int Left, int Right, int Merged)>(tokens.Count);
-        var reader = new Utf8JsonReader(json);
-        reader.Read();
+        var merges = new MergeTable(file);
         if (reader.TokenType != JsonTokenType.StartArray)
         {
-            throw new CheckpointException($"{file}: \"model.merges\" is no array.");
+            throw Wrong("model.merges", "is no array");
         }
 
         while (reader.Read() && reader.TokenType != JsonTokenType.EndArray)
         {
             var (left, all) = reader.TokenType == JsonTokenType.StartArray ? ReadPair(ref reader, merges.Count) : ReadJoined(ref reader, merges.Count);
             var token = _bytes.AsSpan(0, all);
-            var merge = (tokens.Find(token[..left]), tokens.Find(token[left..]), tokens.Find(token));
-            merges.Add(merge is ( >= 0, >= 0, >= 0) ? merge : throw new CheckpointException(
-                $"{file}: \"model.merges\"[{merges.Count}] joins or makes a token that \"model.vocab\" lacks. Are both of the same tokenizer?"));
+            var (leftId, rightId, merged) = (tokens.Find(token[..left]), tokens.Find(token[left..]), tokens.Find(token));
+            if (leftId < 0 || rightId < 0 || merged < 0)
+            {
+                throw new CheckpointException(
+                    $"{file}: \"model.merges\"[{merges.Count}] joins or makes a token that \"model.vocab\" lacks. Are both of the same tokenizer?");
+            }
+
+            merges.Add(leftId, rightId, merged);
         }
 
-        return new MergeTable(file, merges);
+        return merges;
     }
 
     private (int Left, int All) ReadPair(ref Utf8JsonReader reader, int index)
@@ -126,6 +217,8 @@ internal sealed class VocabularyReader(string file, Dictionary<string, int> spec
         EnsureRoom(ref _utf8, reader.ValueSpan.Length);
         return _utf8.AsSpan(0, reader.CopyString(_utf8));
     }
+
+    private CheckpointException Wrong(string key, string what) => new($"{file}: \"{key}\" {what}. Was this file written for another kind of model?");
 
     private CheckpointException WrongMerge(int index) =>
         new($"{file}: \"model.merges\"[{index}] is neither \"a b\" nor [\"a\", \"b\"]. The file is damaged.");
