@@ -60,7 +60,7 @@ public sealed class SplitterTests
         Assert.Equal(["ab", "12", "c", "3"], Split(SplitPattern.For("[0-9]+"), "ab12c3"));
 
     private static Regex Reference(string pattern) => new(
-        // .NET folds neither the long s nor is that wanted for others: the class written out.
+        // The reference folds the long s into (?i:'s); .NET does not, so the classes are written out.
         pattern.Replace("(?i:'s|'t|'re|'ve|'m|'ll|'d)", @"(?:'[sS\u017f]|'[tT]|'[rR][eE]|'[vV][eE]|'[mM]|'[lL][lL]|'[dD])", StringComparison.Ordinal),
         RegexOptions.CultureInvariant);
 
