@@ -28,10 +28,10 @@ internal sealed class LoadedModel : IDisposable
         this.checkpoint = checkpoint;
         Manifest = GuardManifest.Read(folder);
         // Hashing runs beside everything else that loading does; the last line of this constructor waits for it.
-        var digest = Task.Run(() => Manifest?.WeightsSha256 ?? checkpoint.Sha256);
+        var digest = Task.Run(() => checkpoint.Digest.OrRecorded(Manifest).Short);
 
         var config = Llama4Config.Read(folder);
-        Variant = options.PromptVariant ?? PromptVariants.Of(folder, Manifest);
+        Variant = PromptVariants.Of(folder, Manifest, options.PromptVariant);
         var tokenizer = TokenizerFile.Load(folder);
         Encoder = new PromptEncoder(tokenizer, config.Vision?.TokensPerTile ?? 0);
         CheckTokens(folder, config, tokenizer);
@@ -46,7 +46,7 @@ internal sealed class LoadedModel : IDisposable
         weights.RequireAllUsed();
         var tiles = config.ImageTokens is { } tokens ? new TileTokens(tokens.Patch, config.Vision!.ImageSize) : TileTokens.None;
         Engine = new GuardEngine(ops, network, tiles, engine);
-        Name = $"{Manifest?.Name ?? new DirectoryInfo(folder).Name}@{digest.GetAwaiter().GetResult()[..12]}";
+        Name = $"{Manifest?.Name ?? new DirectoryInfo(folder).Name}@{digest.GetAwaiter().GetResult()}";
     }
 
     public GuardManifest? Manifest { get; }
@@ -65,7 +65,7 @@ internal sealed class LoadedModel : IDisposable
     /// <summary>Tokens that end an answer.</summary>
     public IReadOnlyList<int> StopIds { get; }
 
-    /// <summary>The model's name, an at sign and the first 12 hexadecimal digits of its weights' SHA-256.</summary>
+    /// <summary>The model's name, an at sign and 12 hexadecimal digits of its weights' SHA-256; a tilde before them when only samples of large files were hashed.</summary>
     public string Name { get; }
 
     /// <summary>What every verdict of this model must say.</summary>

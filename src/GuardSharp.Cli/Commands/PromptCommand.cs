@@ -24,7 +24,7 @@ internal static class PromptCommand
         command.Add(system);
         command.SetAction(parsed =>
         {
-            var variant = model.ReadVariant(parsed) ?? PromptVariants.Of(model.Folder(parsed), GuardManifest.Read(model.Folder(parsed)));
+            var variant = PromptVariants.Of(model.Folder(parsed), GuardManifest.Read(model.Folder(parsed)), model.ReadVariant(parsed));
             var options = new PromptOptions
             {
                 StructuralText = parsed.GetValue(verbatim) ? StructuralText.Verbatim : StructuralText.Neutralise,

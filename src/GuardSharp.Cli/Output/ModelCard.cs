@@ -115,7 +115,7 @@ internal sealed record ModelCard
     {
         try
         {
-            return PromptVariants.Of(folder, manifest);
+            return PromptVariants.Of(folder, manifest, named: null);
         }
         catch (CheckpointException)
         {
