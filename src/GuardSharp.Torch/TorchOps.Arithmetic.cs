@@ -246,7 +246,14 @@ internal sealed partial class TorchOps
     {
         if (weight is not LowRankWeight low)
         {
-            return functional.linear(x, Resolve(weight).AsMatrix(), bias);
+            var matrix = Resolve(weight).AsMatrix();
+            if (!BFloat16Products)
+            {
+                return functional.linear(x, matrix, bias);
+            }
+
+            var product = functional.linear(x.to(torch.ScalarType.BFloat16), matrix.to(torch.ScalarType.BFloat16)).to(torch.ScalarType.Float32);
+            return bias is null ? product : product + bias;
         }
 
         RequireLowRank(low);

@@ -29,6 +29,10 @@ internal sealed partial class TorchOps : ITensorOps
     /// <summary>Whether operations record what a backward pass needs. False: every operation runs without, whatever its weights ask for.</summary>
     public bool Gradients { get; set; }
 
+    /// <summary>Whether <see cref="Linear"/> rounds both factors to bfloat16, for training: sums, results, weights and their gradients stay float32.</summary>
+    /// <remarks>About four times as fast as float32 on a CPU with AVX512-BF16, tens of times slower on one without. Results differ by up to 1 percent.</remarks>
+    public bool BFloat16Products { get; set; }
+
     /// <inheritdoc/>
     public Action<string, Tensor>? Observer { get; set; }
 

@@ -98,6 +98,24 @@ public sealed class TorchGradientTests
     }
 
     [Fact]
+    public void Products_in_bfloat16_are_close_and_their_gradients_are_float32()
+    {
+        using var ops = new TorchOps { Gradients = true };
+        using var scope = ops.Scope();
+        var x = Random("x", 16, 64).requires_grad_();
+        var weight = Weight("w", 32, 64);
+        var bias = Weight("b", 1, 32);
+        var exact = TorchOps.AsTorch(ops.Linear(ops.FromTorch(x), weight, bias));
+        ops.BFloat16Products = true;
+        var rounded = TorchOps.AsTorch(ops.Linear(ops.FromTorch(x), weight, bias));
+        rounded.sum().backward();
+        Assert.Equal(torch.ScalarType.Float32, rounded.dtype);
+        Assert.Equal(torch.ScalarType.Float32, x.grad!.dtype);
+        // bfloat16 has 8 bits: 64 products near 1, each off by up to 2^-8, and a result near 8 off by 2^-6.
+        Assert.InRange((rounded - exact).abs().max().item<float>(), 1e-4f, 0.15f);
+    }
+
+    [Fact]
     public void A_step_of_an_optimiser_changes_what_the_network_computes()
     {
         using var ops = new TorchOps { Gradients = true };
