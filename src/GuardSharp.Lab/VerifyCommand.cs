@@ -8,23 +8,30 @@ namespace GuardSharp.Lab;
 /// <summary><c>verify</c>: recorded tensors of the reference against ours, on the Torch backend.</summary>
 internal static class VerifyCommand
 {
+    // Relative to the largest entry of a gradient (tests/golden/README.md, "Tolerances").
+    private const float GradientTolerance = 1e-3f;
+
     /// <summary>Builds the command.</summary>
     public static Command Create(Terminal terminal)
     {
         var command = new Command("verify", "Runs a golden case and prints the largest difference of every recorded tensor. Exit code 1 past the tolerance.");
         var model = new Option<string>("--model") { Description = "Folder of the model.", HelpName = "DIR", Required = true };
         var golden = new Option<string>("--case") { Description = "Inputs and recorded tensors.", HelpName = "FILE.safetensors", Required = true };
-        var tolerance = new Option<string?>("--tolerance") { Description = "Largest absolute difference allowed; ids must be equal. Default 1e-4.", HelpName = "X" };
-        foreach (var option in (Option[])[model, golden, tolerance])
+        var tolerance = new Option<string?>("--tolerance") { Description = "Largest difference allowed; ids must be equal. Default 1e-4.", HelpName = "X" };
+        var gradients = new Option<bool>("--gradients") { Description = "The case holds gradients for pixels, one-hot tokens and embeddings: differences relative to the largest entry, default 1e-3." };
+        foreach (var option in (Option[])[model, golden, tolerance, gradients])
         {
             command.Add(option);
         }
 
         command.SetAction(parsed =>
         {
-            var limit = Verification.ReadTolerance(parsed.GetValue(tolerance));
+            var (folder, file, differentiate) = (parsed.GetValue(model)!, parsed.GetValue(golden)!, parsed.GetValue(gradients));
+            var limit = differentiate && parsed.GetValue(tolerance) is null ? GradientTolerance : Verification.ReadTolerance(parsed.GetValue(tolerance));
             using var waiting = new WaitLine(terminal, "verifying");
-            var comparisons = ModelVerification.Run(parsed.GetValue(model)!, parsed.GetValue(golden)!, weights => (new TorchOps(), new TorchWeights(weights)));
+            var comparisons = differentiate
+                ? GradientVerification.Run(folder, file)
+                : ModelVerification.Run(folder, file, weights => (new TorchOps(), new TorchWeights(weights)));
             return Verification.Print(terminal.Out, comparisons, limit);
         });
         return command;
