@@ -5,8 +5,9 @@ namespace GuardSharp.Conversations;
 /// <summary>Reads conversations from JSON in the form of chat interfaces.</summary>
 /// <remarks>
 /// A list of messages, or an object whose <c>messages</c> is one. A message has a <c>role</c> (user, assistant, tool, system; developer counts
-/// as system) and a <c>content</c>: a string, null, or a list of parts <c>{"type":"text","text"}</c>, <c>{"type":"image","path"}</c> and
-/// <c>{"type":"image_url","image_url":{"url":"data:image/png;base64,..."}}</c>; an assistant may have <c>tool_calls</c>. Other keys are ignored.
+/// as system) and a <c>content</c>: a string, null, or a list of parts <c>{"type":"text","text"}</c>, <c>{"type":"image","path"}</c>,
+/// <c>{"type":"image_url","image_url":{"url":"data:image/png;base64,..."}}</c> and <c>{"type":"tool_call","name","arguments"}</c>; an assistant
+/// may have <c>tool_calls</c> as chat interfaces write them. Other keys are ignored.
 /// Image paths are relative to the file and stay inside its folder: absolute paths and <c>..</c> out of it are errors, links are followed.
 /// Nothing is fetched from a network.
 /// </remarks>
@@ -58,6 +59,10 @@ public static class ConversationJson
         {
             throw new InvalidConversationException($"{source}: not JSON: {e.Message}", e);
         }
+        catch (InvalidOperationException e)
+        {
+            throw NotUnicode(source, e);
+        }
     }
 
     /// <summary>Reads a list of messages that is part of a document already parsed, such as a row of a data set.</summary>
@@ -79,8 +84,11 @@ public static class ConversationJson
         }
         catch (InvalidOperationException e)
         {
-            // The parser looks into strings only when they are read: half a surrogate pair, or bytes that are not UTF-8.
-            throw new InvalidConversationException($"{source}: a string is not valid Unicode. Send UTF-8, surrogates in pairs.", e);
+            throw NotUnicode(source, e);
         }
     }
+
+    /// <summary>The parser looks into strings only when they are read: half a surrogate pair, or bytes that are not UTF-8.</summary>
+    private static InvalidConversationException NotUnicode(string source, InvalidOperationException cause) =>
+        new($"{source}: a string is not valid Unicode. Send UTF-8, surrogates in pairs.", cause);
 }

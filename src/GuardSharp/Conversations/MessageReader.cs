@@ -57,13 +57,14 @@ internal sealed class MessageReader(string? imageFolder, string source)
     {
         var type = part.ValueKind == JsonValueKind.Object && part.TryGetProperty("type", out var value) && value.ValueKind == JsonValueKind.String
             ? value.GetString()
-            : throw Error(number, "has a part without type", "text, image or image_url");
+            : throw Error(number, "has a part without type", "text, image, image_url or tool_call");
         return type switch
         {
             "text" => new TextPart(Text(part, "text", number)),
             "image" => new ImagePart(ReadImageFile(Text(part, "path", number), number)),
             "image_url" => new ImagePart(ReadImageUrl(part, number)),
-            _ => throw Error(number, $"has a part of the unknown type \"{Shorten(type!)}\"", "text, image or image_url"),
+            "tool_call" => ReadCall(part, number),
+            _ => throw Error(number, $"has a part of the unknown type \"{Shorten(type!)}\"", "text, image, image_url or tool_call"),
         };
     }
 
@@ -75,14 +76,19 @@ internal sealed class MessageReader(string? imageFolder, string source)
         {
             if (call.ValueKind != JsonValueKind.Object || !call.TryGetProperty("function", out var function) || function.ValueKind != JsonValueKind.Object)
                 throw Error(number, "has a tool call without function", "{\"type\":\"function\",\"function\":{\"name\",\"arguments\"}}");
-            var arguments = function.TryGetProperty("arguments", out var value) ? value : default;
-            parts.Add(new ToolCallPart(Text(function, "name", number), arguments.ValueKind switch
-            {
-                JsonValueKind.Undefined or JsonValueKind.Null => "{}",
-                JsonValueKind.String => arguments.GetString()!,
-                _ => arguments.GetRawText(),
-            }));
+            parts.Add(ReadCall(function, number));
         }
+    }
+
+    private ToolCallPart ReadCall(JsonElement call, int number)
+    {
+        var arguments = call.TryGetProperty("arguments", out var value) ? value : default;
+        return new ToolCallPart(Text(call, "name", number), arguments.ValueKind switch
+        {
+            JsonValueKind.Undefined or JsonValueKind.Null => "{}",
+            JsonValueKind.String => arguments.GetString()!,
+            _ => arguments.GetRawText(),
+        });
     }
 
     private byte[] ReadImageFile(string path, int number)

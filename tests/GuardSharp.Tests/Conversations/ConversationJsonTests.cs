@@ -44,6 +44,11 @@ public sealed class ConversationJsonTests : IDisposable
     }
 
     [Fact]
+    public void A_tool_call_may_be_a_part() => Assert.Equal(
+        [new TextPart("a"), new ToolCallPart("f", "{}")],
+        Read("""[{"role":"assistant","content":[{"type":"text","text":"a"},{"type":"tool_call","name":"f"}]}]""").Turns[0].Parts);
+
+    [Fact]
     public void Image_paths_are_relative_to_the_file()
     {
         Directory.CreateDirectory(Path.Combine(_folder, "pictures"));
