@@ -14,13 +14,13 @@ namespace GuardSharp;
 /// </remarks>
 public sealed class GuardClassifier : IGuard
 {
-    private readonly LoadedModel model;
-    private readonly GuardOptions options;
+    private readonly LoadedModel _model;
+    private readonly GuardOptions _options;
 
     private GuardClassifier(LoadedModel model, GuardOptions options)
     {
-        this.model = model;
-        this.options = options;
+        _model = model;
+        _options = options;
         var manifest = model.Manifest;
         Capabilities = new GuardCapabilities
         {
@@ -64,11 +64,11 @@ public sealed class GuardClassifier : IGuard
         var started = Stopwatch.GetTimestamp();
         var request = options ?? new ClassifyOptions();
         var rendered = Render(conversation, request.Policy ?? DefaultPolicy);
-        var grammar = model.Grammar(rendered);
+        var grammar = _model.Grammar(rendered);
         // A model that always writes a prefix reads it with the prompt; the check mode watches whether it would.
         int[] read = request.Check ? [] : [.. grammar.Prefix];
         var prompt = Encode(rendered, read, cancellationToken);
-        using var session = await model.Engine.ReadAsync(prompt, cancellationToken).ConfigureAwait(false);
+        using var session = await _model.Engine.ReadAsync(prompt, cancellationToken).ConfigureAwait(false);
         var reader = new VerdictReader(grammar, ReadingOptionsFor(request, rendered.Policy));
         var reading = await reader.ReadAsync(new SessionAnswerModel(session, read.Length), cancellationToken).ConfigureAwait(false);
         return new Verdict
@@ -80,11 +80,11 @@ public sealed class GuardClassifier : IGuard
             Categories = reading.Categories,
             CategoryProbabilities = reading.CategoryProbabilities,
             CategoryUncertainty = reading.CategoryUncertainty,
-            Warnings = [.. reading.Warnings, .. rendered.Neutralised.Select(turn => turn.Warning), .. model.Warnings],
+            Warnings = [.. reading.Warnings, .. rendered.Neutralised.Select(turn => turn.Warning), .. _model.Warnings],
             Model = Capabilities.Model,
             PolicyVersion = rendered.Policy.Version,
             PromptTokens = prompt.Length - read.Length,
-            ImageTokens = model.Encoder.CountPatches(prompt),
+            ImageTokens = _model.Encoder.CountPatches(prompt),
             Elapsed = Stopwatch.GetElapsedTime(started),
             Queued = session.Queued,
             AnswerMass = reading.AnswerMass,
@@ -96,7 +96,7 @@ public sealed class GuardClassifier : IGuard
     internal RenderedPrompt Render(Conversation conversation, Policy policy)
     {
         CheckPolicy(policy);
-        var rendered = PromptBuilder.Build(model.Variant, conversation, policy, options.Prompt);
+        var rendered = PromptBuilder.Build(_model.Variant, conversation, policy, _options.Prompt);
         return rendered.Images.Count <= Capabilities.MaxImages
             ? rendered
             : throw new InvalidConversationException(
@@ -113,10 +113,10 @@ public sealed class GuardClassifier : IGuard
         foreach (var image in rendered.Images)
         {
             cancellationToken.ThrowIfCancellationRequested();
-            images.Add(model.Images!.Process(ImageDecoder.Decode(image.Data.Span, options.Images)));
+            images.Add(_model.Images!.Process(ImageDecoder.Decode(image.Data.Span, _options.Images)));
         }
 
-        var prompt = model.Encoder.Encode(rendered, images);
+        var prompt = _model.Encoder.Encode(rendered, images);
         prompt = prompt with { Rest = [.. prompt.Rest, .. answerPrefix] };
         return prompt.Length <= Capabilities.MaxContextTokens
             ? prompt
@@ -126,14 +126,14 @@ public sealed class GuardClassifier : IGuard
     /// <inheritdoc/>
     public ValueTask DisposeAsync()
     {
-        model.Dispose();
+        _model.Dispose();
         return ValueTask.CompletedTask;
     }
 
     private ReadingOptions ReadingOptionsFor(ClassifyOptions request, Policy policy) => new()
     {
         Threshold = request.Threshold ?? Capabilities.Threshold,
-        Temperature = model.Manifest?.Temperature ?? 1,
+        Temperature = _model.Manifest?.Temperature ?? 1,
         CategoryThresholds = policy.Thresholds,
         Check = request.Check,
         FirstCodeOnly = request.FirstCodeOnly,
@@ -145,7 +145,7 @@ public sealed class GuardClassifier : IGuard
         if (unknown.Count > 0 && !Capabilities.CustomCategories)
         {
             throw new InvalidConversationException(
-                $"The policy asks for {string.Join(", ", unknown)}, but {Capabilities.Model} knows {string.Join(", ", Capabilities.Codes)} and cannot learn categories from the prompt. Leave them out, or load a model that can.");
+                $"The policy asks for {string.Join(", ", unknown)}, but {Capabilities.Model} knows {string.Join(", ", Capabilities.Codes)} and cannot learn categories from the prompt. Leave them out, or load a _model that can.");
         }
     }
 }

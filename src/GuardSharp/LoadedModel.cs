@@ -20,12 +20,12 @@ internal sealed class LoadedModel : IDisposable
     // Policies come from configuration, so there are few; a caller that makes one per request must not fill the memory.
     private const int MaxGrammars = 256;
 
-    private readonly Checkpoint checkpoint;
-    private readonly ConcurrentDictionary<string, AnswerGrammar> grammars = new();
+    private readonly Checkpoint _checkpoint;
+    private readonly ConcurrentDictionary<string, AnswerGrammar> _grammars = new();
 
     private LoadedModel(string folder, GuardOptions options, EngineOptions engine, Checkpoint checkpoint)
     {
-        this.checkpoint = checkpoint;
+        _checkpoint = checkpoint;
         Manifest = GuardManifest.Read(folder);
         // Hashing runs beside everything else that loading does; the last line of this constructor waits for it.
         var digest = Task.Run(() => checkpoint.Digest.OrRecorded(Manifest).Short);
@@ -74,12 +74,12 @@ internal sealed class LoadedModel : IDisposable
     /// <summary>The answers this model may give to a prompt, as token ids.</summary>
     public AnswerGrammar Grammar(RenderedPrompt prompt)
     {
-        if (grammars.Count >= MaxGrammars)
+        if (_grammars.Count >= MaxGrammars)
         {
-            grammars.Clear();
+            _grammars.Clear();
         }
 
-        return grammars.GetOrAdd(
+        return _grammars.GetOrAdd(
             prompt.Policy.Version, _ => AnswerGrammar.Compile(prompt.Policy, prompt.AnswerPrefix, Encoder.Encode, [.. StopIds]));
     }
 
@@ -102,7 +102,7 @@ internal sealed class LoadedModel : IDisposable
     public void Dispose()
     {
         Engine.Dispose();
-        checkpoint.Dispose();
+        _checkpoint.Dispose();
     }
 
     private int[] StopIdsOf(string folder, Llama4Config config)
@@ -116,13 +116,13 @@ internal sealed class LoadedModel : IDisposable
         if (tokenizer.VocabularySize > config.Text.VocabularySize)
         {
             throw new CheckpointException(
-                $"{folder}: the tokenizer has {tokenizer.VocabularySize} ids but config.json says vocab_size {config.Text.VocabularySize}. Are they from the same checkpoint?");
+                $"{folder}: the tokenizer has {tokenizer.VocabularySize} ids but config.json says vocab_size {config.Text.VocabularySize}. Are they from the same _checkpoint?");
         }
 
         if (config.ImageTokens is { } tokens && Encoder.Special("<|patch|>") != tokens.Patch)
         {
             throw new CheckpointException(
-                $"{folder}: <|patch|> is {Encoder.Special("<|patch|>")} in the tokenizer but image_token_index is {tokens.Patch} in config.json. Are they from the same checkpoint?");
+                $"{folder}: <|patch|> is {Encoder.Special("<|patch|>")} in the tokenizer but image_token_index is {tokens.Patch} in config.json. Are they from the same _checkpoint?");
         }
     }
 }

@@ -16,7 +16,7 @@ internal abstract class EngineJob(CancellationToken cancellation)
 /// <summary>Reads a prompt: fills a session's cache.</summary>
 internal sealed class ReadPromptJob(EncodedPrompt prompt, PromptSession session, CancellationToken cancellation) : EngineJob(cancellation)
 {
-    private readonly TaskCompletionSource done = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private readonly TaskCompletionSource _done = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
     public EncodedPrompt Prompt { get; } = prompt;
 
@@ -25,22 +25,22 @@ internal sealed class ReadPromptJob(EncodedPrompt prompt, PromptSession session,
 
     public PromptSession Session { get; } = session;
 
-    public Task Task => done.Task;
+    public Task Task => _done.Task;
 
     public override int Rows => Prompt.Rest.Length;
 
-    public void Complete() => done.TrySetResult();
+    public void Complete() => _done.TrySetResult();
 
-    public override void Fail(Exception error) => done.TrySetException(error);
+    public override void Fail(Exception error) => _done.TrySetException(error);
 
-    public override void Cancel() => done.TrySetCanceled(Cancellation);
+    public override void Cancel() => _done.TrySetCanceled(Cancellation);
 }
 
 /// <summary>Asks for the logits behind a prompt and some continuations of it.</summary>
 internal sealed class NextLogitsJob(
     PromptSession session, IReadOnlyList<int[]> continuations, int[] tokens, CancellationToken cancellation) : EngineJob(cancellation)
 {
-    private readonly TaskCompletionSource<float[][]> done = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private readonly TaskCompletionSource<float[][]> _done = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
     public PromptSession Session { get; } = session;
 
@@ -49,15 +49,15 @@ internal sealed class NextLogitsJob(
     /// <summary>Tokens whose logits are wanted; empty: the whole vocabulary.</summary>
     public int[] Tokens { get; } = tokens;
 
-    public Task<float[][]> Task => done.Task;
+    public Task<float[][]> Task => _done.Task;
 
     public override int Rows => Continuations.Sum(c => c.Length);
 
-    public void Complete(float[][] logits) => done.TrySetResult(logits);
+    public void Complete(float[][] logits) => _done.TrySetResult(logits);
 
-    public override void Fail(Exception error) => done.TrySetException(error);
+    public override void Fail(Exception error) => _done.TrySetException(error);
 
-    public override void Cancel() => done.TrySetCanceled(Cancellation);
+    public override void Cancel() => _done.TrySetCanceled(Cancellation);
 }
 
 /// <summary>Nothing to compute: the engine's thread wakes up and frees what was released.</summary>

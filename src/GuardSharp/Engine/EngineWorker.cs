@@ -8,7 +8,7 @@ namespace GuardSharp.Engine;
 /// <summary>Turns jobs into forward passes. Belongs to the engine's thread.</summary>
 internal sealed class EngineWorker(ITensorOps ops, IGuardNetwork network, TileTokens images, EngineOptions options) : IDisposable
 {
-    private readonly PrefixCache prefixes = new(options.CachedPrefixes);
+    private readonly PrefixCache _prefixes = new(options.CachedPrefixes);
 
     /// <summary>Runs jobs together. Either all of them complete, or none does and the error is thrown.</summary>
     public void Run(IReadOnlyList<EngineJob> jobs)
@@ -38,13 +38,13 @@ internal sealed class EngineWorker(ITensorOps ops, IGuardNetwork network, TileTo
         {
             prefix.Users--;
             session.Prefix = null;
-            prefixes.Trim();
+            _prefixes.Trim();
         }
     }
 
     public void Dispose()
     {
-        prefixes.Dispose();
+        _prefixes.Dispose();
         ops.Dispose();
     }
 
@@ -99,12 +99,12 @@ internal sealed class EngineWorker(ITensorOps ops, IGuardNetwork network, TileTo
             return null;
         }
 
-        var entry = prefixes.Find(prompt.Prefix);
+        var entry = _prefixes.Find(prompt.Prefix);
         if (entry is null)
         {
             var cache = NewCache(prompt.Prefix.Length, null);
             Feed([new Piece(cache, prompt.Prefix, null)]);
-            entry = prefixes.Add(prompt.Prefix, cache);
+            entry = _prefixes.Add(prompt.Prefix, cache);
         }
 
         entry.Users++;

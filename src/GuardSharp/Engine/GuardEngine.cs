@@ -11,12 +11,12 @@ namespace GuardSharp.Engine;
 /// </remarks>
 internal sealed class GuardEngine : IDisposable
 {
-    private readonly EngineOptions options;
-    private readonly EngineWorker worker;
-    private readonly BlockingCollection<EngineJob> queue;
-    private readonly ConcurrentQueue<PromptSession> released = new();
-    private readonly Thread thread;
-    private int disposed;
+    private readonly EngineOptions _options;
+    private readonly EngineWorker _worker;
+    private readonly BlockingCollection<EngineJob> _queue;
+    private readonly ConcurrentQueue<PromptSession> _released = new();
+    private readonly Thread _thread;
+    private int _disposed;
 
     /// <param name="ops">The backend; owned by the engine from now on.</param>
     /// <param name="network">The network, built on <paramref name="ops"/>.</param>
@@ -24,11 +24,11 @@ internal sealed class GuardEngine : IDisposable
     /// <param name="options">Limits.</param>
     public GuardEngine(ITensorOps ops, IGuardNetwork network, TileTokens images, EngineOptions options)
     {
-        this.options = options;
-        worker = new EngineWorker(ops, network, images, options);
-        queue = new BlockingCollection<EngineJob>(options.QueueCapacity);
-        thread = new Thread(Work) { IsBackground = true, Name = "GuardSharp engine" };
-        thread.Start();
+        _options = options;
+        _worker = new EngineWorker(ops, network, images, options);
+        _queue = new BlockingCollection<EngineJob>(options.QueueCapacity);
+        _thread = new Thread(Work) { IsBackground = true, Name = "GuardSharp engine" };
+        _thread.Start();
     }
 
     /// <summary>Reads a prompt.</summary>
@@ -59,10 +59,10 @@ internal sealed class GuardEngine : IDisposable
     internal void Release(PromptSession session)
     {
         // Caches belong to the engine's thread; it frees them between two passes, at the latest when it ends.
-        released.Enqueue(session);
+        _released.Enqueue(session);
         try
         {
-            queue.TryAdd(WakeJob.Instance);
+            _queue.TryAdd(WakeJob.Instance);
         }
         catch (InvalidOperationException)
         {
@@ -73,11 +73,11 @@ internal sealed class GuardEngine : IDisposable
     /// <summary>Stops the thread: the running pass ends, waiting jobs fail.</summary>
     public void Dispose()
     {
-        if (Interlocked.Exchange(ref disposed, 1) == 0)
+        if (Interlocked.Exchange(ref _disposed, 1) == 0)
         {
-            queue.CompleteAdding();
-            thread.Join();
-            queue.Dispose();
+            _queue.CompleteAdding();
+            _thread.Join();
+            _queue.Dispose();
         }
     }
 
@@ -85,9 +85,9 @@ internal sealed class GuardEngine : IDisposable
     {
         try
         {
-            if (!queue.TryAdd(job))
+            if (!_queue.TryAdd(job))
             {
-                throw new QueueFullException(options.QueueCapacity);
+                throw new QueueFullException(_options.QueueCapacity);
             }
         }
         catch (InvalidOperationException)
@@ -99,13 +99,13 @@ internal sealed class GuardEngine : IDisposable
     private void Work()
     {
         var batch = new List<EngineJob>();
-        while (queue.TryTake(out var first, Timeout.Infinite))
+        while (_queue.TryTake(out var first, Timeout.Infinite))
         {
             FreeReleased();
             batch.Clear();
             Take(first, batch);
             var rows = first.Rows;
-            while (rows < options.MaxBatchTokens && queue.TryTake(out var next))
+            while (rows < _options.MaxBatchTokens && _queue.TryTake(out var next))
             {
                 Take(next, batch);
                 rows += next.Rows;
@@ -118,7 +118,7 @@ internal sealed class GuardEngine : IDisposable
         }
 
         FreeReleased();
-        worker.Dispose();
+        _worker.Dispose();
     }
 
     private static void Take(EngineJob job, List<EngineJob> batch)
@@ -142,7 +142,7 @@ internal sealed class GuardEngine : IDisposable
     {
         try
         {
-            worker.Run(batch);
+            _worker.Run(batch);
         }
         catch (Exception error) when (batch.Count > 1)
         {
@@ -161,9 +161,9 @@ internal sealed class GuardEngine : IDisposable
 
     private void FreeReleased()
     {
-        while (released.TryDequeue(out var session))
+        while (_released.TryDequeue(out var session))
         {
-            worker.Free(session);
+            _worker.Free(session);
         }
     }
 }

@@ -23,17 +23,17 @@ internal sealed class PrefixEntry(int[] ids, KvCache cache)
 /// <param name="capacity">Entries kept beside those in use.</param>
 internal sealed class PrefixCache(int capacity) : IDisposable
 {
-    private readonly Dictionary<int, List<PrefixEntry>> entries = [];
-    private int count;
-    private long uses;
+    private readonly Dictionary<int, List<PrefixEntry>> _entries = [];
+    private int _count;
+    private long _uses;
 
     /// <summary>The entry of exactly these ids, or null.</summary>
     public PrefixEntry? Find(int[] ids)
     {
-        var entry = entries.TryGetValue(HashOf(ids), out var sameHash) ? sameHash.Find(e => e.Ids.AsSpan().SequenceEqual(ids)) : null;
+        var entry = _entries.TryGetValue(HashOf(ids), out var sameHash) ? sameHash.Find(e => e.Ids.AsSpan().SequenceEqual(ids)) : null;
         if (entry is not null)
         {
-            entry.LastUse = ++uses;
+            entry.LastUse = ++_uses;
         }
 
         return entry;
@@ -42,9 +42,9 @@ internal sealed class PrefixCache(int capacity) : IDisposable
     /// <summary>Adds a prefix and evicts what is beyond the capacity and not in use.</summary>
     public PrefixEntry Add(int[] ids, KvCache cache)
     {
-        var entry = new PrefixEntry(ids, cache) { LastUse = ++uses, Users = 1 };
-        (CollectionsMarshal.GetValueRefOrAddDefault(entries, HashOf(ids), out _) ??= []).Add(entry);
-        count++;
+        var entry = new PrefixEntry(ids, cache) { LastUse = ++_uses, Users = 1 };
+        (CollectionsMarshal.GetValueRefOrAddDefault(_entries, HashOf(ids), out _) ??= []).Add(entry);
+        _count++;
         Trim();
         entry.Users--;
         return entry;
@@ -53,29 +53,29 @@ internal sealed class PrefixCache(int capacity) : IDisposable
     /// <summary>Evicts what is beyond the capacity and not in use.</summary>
     public void Trim()
     {
-        while (count > capacity)
+        while (_count > capacity)
         {
-            var oldest = entries.Values.SelectMany(e => e).Where(e => e.Users == 0).MinBy(e => e.LastUse);
+            var oldest = _entries.Values.SelectMany(e => e).Where(e => e.Users == 0).MinBy(e => e.LastUse);
             if (oldest is null)
             {
                 return;
             }
 
-            entries[HashOf(oldest.Ids)].Remove(oldest);
+            _entries[HashOf(oldest.Ids)].Remove(oldest);
             oldest.Cache.Dispose();
-            count--;
+            _count--;
         }
     }
 
     public void Dispose()
     {
-        foreach (var entry in entries.Values.SelectMany(e => e))
+        foreach (var entry in _entries.Values.SelectMany(e => e))
         {
             entry.Cache.Dispose();
         }
 
-        entries.Clear();
-        count = 0;
+        _entries.Clear();
+        _count = 0;
     }
 
     private static int HashOf(int[] ids)

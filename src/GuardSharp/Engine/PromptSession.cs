@@ -6,7 +6,7 @@ namespace GuardSharp.Engine;
 /// <remarks>Its fields belong to the engine's thread.</remarks>
 internal sealed class PromptSession(GuardEngine engine) : IDisposable
 {
-    private int disposed;
+    private int _disposed;
 
     /// <summary>Keys and values of the prompt behind its prefix; the prefix's cache is the parent.</summary>
     internal KvCache? Cache { get; set; }
@@ -30,7 +30,7 @@ internal sealed class PromptSession(GuardEngine engine) : IDisposable
 
     public void Dispose()
     {
-        if (Interlocked.Exchange(ref disposed, 1) == 0)
+        if (Interlocked.Exchange(ref _disposed, 1) == 0)
         {
             engine.Release(this);
         }

@@ -7,7 +7,7 @@ namespace GuardSharp.Models;
 /// <param name="checkpoint">The open checkpoint.</param>
 internal sealed class CheckpointWeights(Checkpoint checkpoint) : IWeightSource
 {
-    private readonly HashSet<string> used = new(StringComparer.Ordinal);
+    private readonly HashSet<string> _used = new(StringComparer.Ordinal);
 
     public Weight Matrix(string name, int outputs, int inputs)
     {
@@ -40,7 +40,7 @@ internal sealed class CheckpointWeights(Checkpoint checkpoint) : IWeightSource
     {
         // Tables of angles that some exporters save; they are computed from the configuration here.
         var unexpected = checkpoint.Names
-            .Where(name => !used.Contains(name) && !name.EndsWith("inv_freq", StringComparison.Ordinal) && !name.EndsWith("freqs_ci", StringComparison.Ordinal))
+            .Where(name => !_used.Contains(name) && !name.EndsWith("inv_freq", StringComparison.Ordinal) && !name.EndsWith("freqs_ci", StringComparison.Ordinal))
             .Order(StringComparer.Ordinal)
             .ToList();
         if (unexpected.Count > 0)
@@ -64,7 +64,7 @@ internal sealed class CheckpointWeights(Checkpoint checkpoint) : IWeightSource
                 $"{entry.File}: tensor \"{name}\" is {Describe(entry.Shape)} {entry.Type}, but config.json asks for {Describe(shape)}. Is config.json from the same checkpoint?");
         }
 
-        used.Add(name);
+        _used.Add(name);
         return entry;
     }
 

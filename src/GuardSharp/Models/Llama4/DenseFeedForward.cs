@@ -12,9 +12,9 @@ internal interface IFeedForward
 /// <summary>down(silu(gate(x)) * up(x)) (SwiGLU, arXiv:2002.05202).</summary>
 internal sealed class DenseFeedForward(ITensorOps ops, IWeightSource weights, string prefix, int hidden, int inner) : IFeedForward
 {
-    private readonly Weight gate = weights.Matrix($"{prefix}.gate_proj.weight", inner, hidden);
-    private readonly Weight up = weights.Matrix($"{prefix}.up_proj.weight", inner, hidden);
-    private readonly Weight down = weights.Matrix($"{prefix}.down_proj.weight", hidden, inner);
+    private readonly Weight _gate = weights.Matrix($"{prefix}.gate_proj.weight", inner, hidden);
+    private readonly Weight _up = weights.Matrix($"{prefix}.up_proj.weight", inner, hidden);
+    private readonly Weight _down = weights.Matrix($"{prefix}.down_proj.weight", hidden, inner);
 
-    public Tensor Forward(Tensor x) => ops.Linear(ops.SwiGlu(ops.Linear(x, gate), ops.Linear(x, up)), down);
+    public Tensor Forward(Tensor x) => ops.Linear(ops.SwiGlu(ops.Linear(x, _gate), ops.Linear(x, _up)), _down);
 }

@@ -8,96 +8,96 @@ namespace GuardSharp.Models.Llama4;
 /// <remarks>Shapes: T tiles of P x P pixels, S = P / patch patches a side, V vision hidden size. Tiles are independent sequences of S*S + 1 rows, the class token last.</remarks>
 internal sealed class Llama4Vision
 {
-    private readonly ITensorOps ops;
-    private readonly Llama4VisionConfig config;
-    private readonly TileLayout layout;
-    private readonly Weight patchEmbedding;
-    private readonly Weight classEmbedding;
-    private readonly Weight positionEmbedding;
-    private readonly Biased preNorm;
-    private readonly Biased postNorm;
-    private readonly Llama4VisionLayer[] layers;
-    private readonly Weight adapterIn;
-    private readonly Weight adapterOut;
-    private readonly Weight projector;
-    private readonly float[] cosines;
-    private readonly float[] sines;
+    private readonly ITensorOps _ops;
+    private readonly Llama4VisionConfig _config;
+    private readonly TileLayout _layout;
+    private readonly Weight _patchEmbedding;
+    private readonly Weight _classEmbedding;
+    private readonly Weight _positionEmbedding;
+    private readonly Biased _preNorm;
+    private readonly Biased _postNorm;
+    private readonly Llama4VisionLayer[] _layers;
+    private readonly Weight _adapterIn;
+    private readonly Weight _adapterOut;
+    private readonly Weight _projector;
+    private readonly float[] _cosines;
+    private readonly float[] _sines;
 
     public Llama4Vision(ITensorOps ops, IWeightSource weights, Llama4VisionConfig config, int textHidden)
     {
-        this.ops = ops;
-        this.config = config;
-        layout = new TileLayout(config);
-        (cosines, sines) = layout.Rotation();
+        _ops = ops;
+        _config = config;
+        _layout = new TileLayout(config);
+        (_cosines, _sines) = _layout.Rotation();
         var hidden = config.HiddenSize;
-        patchEmbedding = weights.Matrix("vision_model.patch_embedding.linear.weight", hidden, config.PatchLength);
-        classEmbedding = weights.Vector("vision_model.class_embedding", hidden);
-        positionEmbedding = weights.Matrix("vision_model.positional_embedding_vlm", config.Positions, hidden);
-        preNorm = Biased.ReadNorm(weights, "vision_model.layernorm_pre", hidden);
-        layers = new Llama4VisionLayer[config.Layers];
-        for (var i = 0; i < layers.Length; i++)
+        _patchEmbedding = weights.Matrix("vision_model.patch_embedding.linear.weight", hidden, config.PatchLength);
+        _classEmbedding = weights.Vector("vision_model.class_embedding", hidden);
+        _positionEmbedding = weights.Matrix("vision_model.positional_embedding_vlm", config.Positions, hidden);
+        _preNorm = Biased.ReadNorm(weights, "vision_model.layernorm_pre", hidden);
+        _layers = new Llama4VisionLayer[config.Layers];
+        for (var i = 0; i < _layers.Length; i++)
         {
-            layers[i] = new Llama4VisionLayer(ops, weights, config, i);
+            _layers[i] = new Llama4VisionLayer(ops, weights, config, i);
         }
 
-        postNorm = Biased.ReadNorm(weights, "vision_model.layernorm_post", hidden);
-        adapterIn = weights.Matrix("vision_model.vision_adapter.mlp.fc1.weight", config.OutputSize, config.FeedForwardSize);
-        adapterOut = weights.Matrix("vision_model.vision_adapter.mlp.fc2.weight", config.OutputSize, config.OutputSize);
-        projector = weights.Matrix("multi_modal_projector.linear_1.weight", textHidden, config.OutputSize);
+        _postNorm = Biased.ReadNorm(weights, "vision_model.layernorm_post", hidden);
+        _adapterIn = weights.Matrix("vision_model.vision_adapter.mlp.fc1.weight", config.OutputSize, config.FeedForwardSize);
+        _adapterOut = weights.Matrix("vision_model.vision_adapter.mlp.fc2.weight", config.OutputSize, config.OutputSize);
+        _projector = weights.Matrix("multi_modal_projector.linear_1.weight", textHidden, config.OutputSize);
     }
 
     /// <param name="pixels">[T * 3 * P, P].</param>
     /// <returns>[T * S*S/4, text hidden].</returns>
     public Tensor Encode(Tensor pixels)
     {
-        var tiles = pixels.Rows / (config.Channels * config.ImageSize);
-        var strips = ops.Reshape(pixels, (int)(pixels.Length / config.PatchSize), config.PatchSize);
-        var unfolded = ops.Reshape(
-            ops.GatherRows(strips, layout.Unfold(tiles)), tiles * layout.Patches, config.PatchLength);
-        var patches = ops.Linear(unfolded, patchEmbedding);                                         // [T*S*S, V]
-        ops.Observe("vision.patch_embedding", patches);
+        var tiles = pixels.Rows / (_config.Channels * _config.ImageSize);
+        var strips = _ops.Reshape(pixels, (int)(pixels.Length / _config.PatchSize), _config.PatchSize);
+        var unfolded = _ops.Reshape(
+            _ops.GatherRows(strips, _layout.Unfold(tiles)), tiles * _layout.Patches, _config.PatchLength);
+        var patches = _ops.Linear(unfolded, _patchEmbedding);                                         // [T*S*S, V]
+        _ops.Observe("vision.patch_embedding", patches);
 
-        var h = ops.GatherRows(ops.ConcatRows(patches, ops.Embed([0], classEmbedding)), layout.WithClassToken(tiles));   // [T*(S*S+1), V]
-        h = ops.Add(h, ops.Embed(layout.Positions(tiles), positionEmbedding));
-        h = ops.LayerNorm(h, preNorm.Weight, preNorm.Bias, Llama4VisionConfig.NormEpsilon);
-        ops.Observe("vision.layernorm_pre", h);
+        var h = _ops.GatherRows(_ops.ConcatRows(patches, _ops.Embed([0], _classEmbedding)), _layout.WithClassToken(tiles));   // [T*(S*S+1), V]
+        h = _ops.Add(h, _ops.Embed(_layout.Positions(tiles), _positionEmbedding));
+        h = _ops.LayerNorm(h, _preNorm.Weight, _preNorm.Bias, Llama4VisionConfig.NormEpsilon);
+        _ops.Observe("vision.layernorm_pre", h);
         h = RunLayers(h, tiles);
-        h = ops.LayerNorm(h, postNorm.Weight, postNorm.Bias, Llama4VisionConfig.NormEpsilon);
-        ops.Observe("vision.layernorm_post", h);
+        h = _ops.LayerNorm(h, _postNorm.Weight, _postNorm.Bias, Llama4VisionConfig.NormEpsilon);
+        _ops.Observe("vision.layernorm_post", h);
 
-        var shuffled = ops.Reshape(ops.GatherRows(h, layout.PixelShuffle(tiles)), tiles * layout.Patches / 4, 4 * config.HiddenSize);
-        var adapted = ops.Gelu(ops.Linear(ops.Gelu(ops.Linear(shuffled, adapterIn)), adapterOut));  // [T*S*S/4, output]
-        ops.Observe("vision.adapter", adapted);
-        var projected = ops.Linear(adapted, projector);                                             // [T*S*S/4, text hidden]
-        ops.Observe("vision.projected", projected);
+        var shuffled = _ops.Reshape(_ops.GatherRows(h, _layout.PixelShuffle(tiles)), tiles * _layout.Patches / 4, 4 * _config.HiddenSize);
+        var adapted = _ops.Gelu(_ops.Linear(_ops.Gelu(_ops.Linear(shuffled, _adapterIn)), _adapterOut));  // [T*S*S/4, output]
+        _ops.Observe("vision.adapter", adapted);
+        var projected = _ops.Linear(adapted, _projector);                                             // [T*S*S/4, text hidden]
+        _ops.Observe("vision.projected", projected);
         return projected;
     }
 
     private Tensor RunLayers(Tensor h, int tiles)
     {
-        var rows = config.Positions;
+        var rows = _config.Positions;
         var sequences = new SequenceSpan[tiles];
         for (var tile = 0; tile < tiles; tile++)
         {
             sequences[tile] = SequenceSpan.Self(tile * rows, rows);
         }
 
-        var positions = layout.Positions(tiles);
+        var positions = _layout.Positions(tiles);
         var rotation = new Rotation(
-            ops.GatherRows(ops.Upload(cosines, rows, config.HeadSize / 2), positions),
-            ops.GatherRows(ops.Upload(sines, rows, config.HeadSize / 2), positions),
+            _ops.GatherRows(_ops.Upload(_cosines, rows, _config.HeadSize / 2), positions),
+            _ops.GatherRows(_ops.Upload(_sines, rows, _config.HeadSize / 2), positions),
             Interleaved: true);
-        foreach (var layer in layers)
+        foreach (var layer in _layers)
         {
             Tensor next;
-            using (ops.Scope())
+            using (_ops.Scope())
             {
-                next = ops.Keep(layer.Forward(h, rotation, sequences));
+                next = _ops.Keep(layer.Forward(h, rotation, sequences));
             }
 
-            ops.Free(h);
+            _ops.Free(h);
             h = next;
-            ops.Observe(layer.Name, h);
+            _ops.Observe(layer.Name, h);
         }
 
         return h;

@@ -7,33 +7,33 @@ namespace GuardSharp.Models.Llama4;
 /// <summary>A pre-norm transformer layer over the patches of one tile: biases everywhere, no mask, GELU by erf (model note L8).</summary>
 internal sealed class Llama4VisionLayer
 {
-    private readonly ITensorOps ops;
-    private readonly Llama4VisionConfig config;
-    private readonly int index;
-    private readonly Biased query;
-    private readonly Biased key;
-    private readonly Biased value;
-    private readonly Biased output;
-    private readonly Biased up;
-    private readonly Biased down;
-    private readonly Biased inputNorm;
-    private readonly Biased postNorm;
+    private readonly ITensorOps _ops;
+    private readonly Llama4VisionConfig _config;
+    private readonly int _index;
+    private readonly Biased _query;
+    private readonly Biased _key;
+    private readonly Biased _value;
+    private readonly Biased _output;
+    private readonly Biased _up;
+    private readonly Biased _down;
+    private readonly Biased _inputNorm;
+    private readonly Biased _postNorm;
 
     public Llama4VisionLayer(ITensorOps ops, IWeightSource weights, Llama4VisionConfig config, int index)
     {
-        this.ops = ops;
-        this.config = config;
-        this.index = index;
+        _ops = ops;
+        _config = config;
+        _index = index;
         Name = $"vision.layer{index}";
         var (prefix, hidden) = ($"vision_model.model.layers.{index}", config.HiddenSize);
-        inputNorm = Biased.ReadNorm(weights, $"{prefix}.input_layernorm", hidden);
-        query = Biased.Read(weights, $"{prefix}.self_attn.q_proj", hidden, hidden);
-        key = Biased.Read(weights, $"{prefix}.self_attn.k_proj", hidden, hidden);
-        value = Biased.Read(weights, $"{prefix}.self_attn.v_proj", hidden, hidden);
-        output = Biased.Read(weights, $"{prefix}.self_attn.o_proj", hidden, hidden);
-        postNorm = Biased.ReadNorm(weights, $"{prefix}.post_attention_layernorm", hidden);
-        up = Biased.Read(weights, $"{prefix}.mlp.fc1", config.FeedForwardSize, hidden);
-        down = Biased.Read(weights, $"{prefix}.mlp.fc2", hidden, config.FeedForwardSize);
+        _inputNorm = Biased.ReadNorm(weights, $"{prefix}.input_layernorm", hidden);
+        _query = Biased.Read(weights, $"{prefix}.self_attn.q_proj", hidden, hidden);
+        _key = Biased.Read(weights, $"{prefix}.self_attn.k_proj", hidden, hidden);
+        _value = Biased.Read(weights, $"{prefix}.self_attn.v_proj", hidden, hidden);
+        _output = Biased.Read(weights, $"{prefix}.self_attn.o_proj", hidden, hidden);
+        _postNorm = Biased.ReadNorm(weights, $"{prefix}.post_attention_layernorm", hidden);
+        _up = Biased.Read(weights, $"{prefix}.mlp.fc1", config.FeedForwardSize, hidden);
+        _down = Biased.Read(weights, $"{prefix}.mlp.fc2", hidden, config.FeedForwardSize);
     }
 
     /// <summary>The name golden fixtures give this layer's output.</summary>
@@ -41,15 +41,15 @@ internal sealed class Llama4VisionLayer
 
     public Tensor Forward(Tensor h, Rotation rotation, IReadOnlyList<SequenceSpan> tiles)              // [T*(S*S+1), V]
     {
-        var x = ops.LayerNorm(h, inputNorm.Weight, inputNorm.Bias, Llama4VisionConfig.NormEpsilon);
-        var q = ops.Rope(ops.Linear(x, query.Weight, query.Bias), rotation, config.HeadSize);
-        var k = ops.Rope(ops.Linear(x, key.Weight, key.Bias), rotation, config.HeadSize);
-        var v = ops.Linear(x, value.Weight, value.Bias);
+        var x = _ops.LayerNorm(h, _inputNorm.Weight, _inputNorm.Bias, Llama4VisionConfig.NormEpsilon);
+        var q = _ops.Rope(_ops.Linear(x, _query.Weight, _query.Bias), rotation, _config.HeadSize);
+        var k = _ops.Rope(_ops.Linear(x, _key.Weight, _key.Bias), rotation, _config.HeadSize);
+        var v = _ops.Linear(x, _value.Weight, _value.Bias);
         var plan = new AttentionPlan(
-            tiles, index, config.Heads, config.Heads, config.HeadSize, 1 / MathF.Sqrt(config.HeadSize), AttentionMask.Full);
-        h = ops.Add(h, ops.Linear(ops.Attention(q, k, v, plan), output.Weight, output.Bias));
-        x = ops.LayerNorm(h, postNorm.Weight, postNorm.Bias, Llama4VisionConfig.NormEpsilon);
-        x = ops.Gelu(ops.Linear(x, up.Weight, up.Bias));                                               // [.., intermediate]
-        return ops.Add(h, ops.Linear(x, down.Weight, down.Bias));
+            tiles, _index, _config.Heads, _config.Heads, _config.HeadSize, 1 / MathF.Sqrt(_config.HeadSize), AttentionMask.Full);
+        h = _ops.Add(h, _ops.Linear(_ops.Attention(q, k, v, plan), _output.Weight, _output.Bias));
+        x = _ops.LayerNorm(h, _postNorm.Weight, _postNorm.Bias, Llama4VisionConfig.NormEpsilon);
+        x = _ops.Gelu(_ops.Linear(x, _up.Weight, _up.Bias));                                               // [.., intermediate]
+        return _ops.Add(h, _ops.Linear(x, _down.Weight, _down.Bias));
     }
 }

@@ -7,38 +7,38 @@ namespace GuardSharp.Models.Llama4;
 /// <remarks>Shapes: N rows, E experts, F inner size of an expert.</remarks>
 internal sealed class MixtureOfExperts : IFeedForward
 {
-    private readonly ITensorOps ops;
-    private readonly DenseFeedForward shared;
-    private readonly Weight router;
-    private readonly Weight[] gateUp;
-    private readonly Weight[] down;
-    private readonly int inner;
-    private readonly string routerName;
+    private readonly ITensorOps _ops;
+    private readonly DenseFeedForward _shared;
+    private readonly Weight _router;
+    private readonly Weight[] _gateUp;
+    private readonly Weight[] _down;
+    private readonly int _inner;
+    private readonly string _routerName;
 
     public MixtureOfExperts(ITensorOps ops, IWeightSource weights, string prefix, Llama4TextConfig config, int layer)
     {
-        this.ops = ops;
-        inner = config.ExpertSize;
-        routerName = $"router_logits.layer{layer}";
-        shared = new DenseFeedForward(ops, weights, $"{prefix}.shared_expert", config.HiddenSize, inner);
-        router = weights.Matrix($"{prefix}.router.weight", config.Experts, config.HiddenSize);
-        gateUp = weights.Experts($"{prefix}.experts.gate_up_proj", config.Experts, config.HiddenSize, 2 * inner);
-        down = weights.Experts($"{prefix}.experts.down_proj", config.Experts, inner, config.HiddenSize);
+        _ops = ops;
+        _inner = config.ExpertSize;
+        _routerName = $"router_logits.layer{layer}";
+        _shared = new DenseFeedForward(ops, weights, $"{prefix}.shared_expert", config.HiddenSize, _inner);
+        _router = weights.Matrix($"{prefix}.router.weight", config.Experts, config.HiddenSize);
+        _gateUp = weights.Experts($"{prefix}.experts.gate_up_proj", config.Experts, config.HiddenSize, 2 * _inner);
+        _down = weights.Experts($"{prefix}.experts.down_proj", config.Experts, _inner, config.HiddenSize);
     }
 
     public Tensor Forward(Tensor x)                                                     // [N, hidden]
     {
-        var logits = ops.Linear(x, router);                                             // [N, E]
-        ops.Observe(routerName, logits);
+        var logits = _ops.Linear(x, _router);                                             // [N, E]
+        _ops.Observe(_routerName, logits);
         var chosen = BestExpert(logits);
         var picked = new int[x.Rows];                                                   // place of the chosen logit among N * E
         for (var row = 0; row < x.Rows; row++)
         {
-            picked[row] = (row * gateUp.Length) + chosen[row];
+            picked[row] = (row * _gateUp.Length) + chosen[row];
         }
 
-        var factors = ops.Sigmoid(ops.GatherRows(ops.Reshape(logits, x.Rows * gateUp.Length, 1), picked));   // [N, 1]
-        return ops.Add(shared.Forward(x), Routed(ops.ScaleRows(x, factors), chosen));
+        var factors = _ops.Sigmoid(_ops.GatherRows(_ops.Reshape(logits, x.Rows * _gateUp.Length, 1), picked));   // [N, 1]
+        return _ops.Add(_shared.Forward(x), Routed(_ops.ScaleRows(x, factors), chosen));
     }
 
     /// <summary>Rows sorted by expert, each run through its expert, and put back in order.</summary>
@@ -67,17 +67,17 @@ internal sealed class MixtureOfExperts : IFeedForward
                 end++;
             }
 
-            var part = Expert(ops.GatherRows(x, order.AsSpan(start, end - start)), expert);
-            all = all is { } before ? ops.ConcatRows(before, part) : part;
+            var part = Expert(_ops.GatherRows(x, order.AsSpan(start, end - start)), expert);
+            all = all is { } before ? _ops.ConcatRows(before, part) : part;
             start = end;
         }
 
-        return ops.GatherRows(all!.Value, place);
+        return _ops.GatherRows(all!.Value, place);
     }
 
     private Tensor Expert(Tensor x, int expert)                                         // [n, hidden]
     {
-        var gateAndUp = ops.Reshape(ops.Linear(x, gateUp[expert]), 2 * x.Rows, inner);  // [n, 2F] as [2n, F]: gate, up, gate, up ...
+        var gateAndUp = _ops.Reshape(_ops.Linear(x, _gateUp[expert]), 2 * x.Rows, _inner);  // [n, 2F] as [2n, F]: gate, up, gate, up ...
         var gates = new int[x.Rows];
         var ups = new int[x.Rows];
         for (var row = 0; row < x.Rows; row++)
@@ -86,13 +86,13 @@ internal sealed class MixtureOfExperts : IFeedForward
             ups[row] = (2 * row) + 1;
         }
 
-        return ops.Linear(ops.SwiGlu(ops.GatherRows(gateAndUp, gates), ops.GatherRows(gateAndUp, ups)), down[expert]);
+        return _ops.Linear(_ops.SwiGlu(_ops.GatherRows(gateAndUp, gates), _ops.GatherRows(gateAndUp, ups)), _down[expert]);
     }
 
     private int[] BestExpert(Tensor logits)
     {
         var values = new float[logits.Length];
-        ops.Read(logits, values);
+        _ops.Read(logits, values);
         var best = new int[logits.Rows];
         for (var row = 0; row < best.Length; row++)
         {

@@ -5,24 +5,24 @@ namespace GuardSharp.Models.Llama4;
 /// <remarks>Shapes: T tiles of P x P pixels, S = P / patch patches a side.</remarks>
 internal sealed class TileLayout(Checkpoints.Llama4VisionConfig config)
 {
-    private readonly int side = config.GridSize;
+    private readonly int _side = config.GridSize;
 
     /// <summary>Patches of a tile: S * S.</summary>
-    public int Patches => side * side;
+    public int Patches => _side * _side;
 
     /// <summary>Strips, one patch wide and one pixel high, in the order patch by patch: channel, row within the patch.</summary>
     public int[] Unfold(int tiles)
     {
         var (size, patch, channels) = (config.ImageSize, config.PatchSize, config.Channels);
-        var order = new int[tiles * channels * size * side];
+        var order = new int[tiles * channels * size * _side];
         for (var i = 0; i < order.Length; i++)
         {
             var (rest, row) = Math.DivRem(i, patch);
             (rest, var channel) = Math.DivRem(rest, channels);
-            (rest, var patchColumn) = Math.DivRem(rest, side);
-            var (tile, patchRow) = Math.DivRem(rest, side);
+            (rest, var patchColumn) = Math.DivRem(rest, _side);
+            var (tile, patchRow) = Math.DivRem(rest, _side);
             var pixelRow = (((tile * channels) + channel) * size) + (patchRow * patch) + row;
-            order[i] = (pixelRow * side) + patchColumn;
+            order[i] = (pixelRow * _side) + patchColumn;
         }
 
         return order;
@@ -44,7 +44,7 @@ internal sealed class TileLayout(Checkpoints.Llama4VisionConfig config)
     /// <summary>Four neighbouring patches become one row (model note L10); the class tokens are left out.</summary>
     public int[] PixelShuffle(int tiles)
     {
-        var half = side / 2;
+        var half = _side / 2;
         var order = new int[tiles * Patches];
         for (var i = 0; i < order.Length; i++)
         {
@@ -52,7 +52,7 @@ internal sealed class TileLayout(Checkpoints.Llama4VisionConfig config)
             var (cell, inner) = Math.DivRem(place, 4);
             var row = (2 * (cell / half)) + (inner / 2);
             var column = (2 * (cell % half)) + (inner % 2);
-            order[i] = (tile * (Patches + 1)) + (row * side) + column;
+            order[i] = (tile * (Patches + 1)) + (row * _side) + column;
         }
 
         return order;
@@ -81,7 +81,7 @@ internal sealed class TileLayout(Checkpoints.Llama4VisionConfig config)
         {
             for (var pair = 0; pair < pairs; pair++)
             {
-                var place = (pair < pairs / 2 ? patch % side : patch / side) + 1;
+                var place = (pair < pairs / 2 ? patch % _side : patch / _side) + 1;
                 var frequency = MathF.Pow((float)config.RopeTheta, -2f * (pair % (pairs / 2)) / pairs);
                 (sines[(patch * pairs) + pair], cosines[(patch * pairs) + pair]) = MathF.SinCos(place * frequency);
             }

@@ -19,12 +19,12 @@ internal sealed record Comparison(string Name, float? Difference, bool Exact)
 /// <param name="tileSize">Side of a tile in pixels.</param>
 internal sealed class GoldenVerifier(ITensorOps ops, IGuardNetwork network, int patchToken, int tileSize)
 {
-    private readonly Dictionary<string, float[]> seen = new(StringComparer.Ordinal);
+    private readonly Dictionary<string, float[]> _seen = new(StringComparer.Ordinal);
 
     /// <summary>Compares every recorded tensor of the case.</summary>
     public IReadOnlyList<Comparison> Verify(GoldenCase golden)
     {
-        seen.Clear();
+        _seen.Clear();
         using (ops.Scope())
         {
             ops.Observer = Record;
@@ -45,8 +45,8 @@ internal sealed class GoldenVerifier(ITensorOps ops, IGuardNetwork network, int 
         }
 
         // A mixture of experts and its pruned form share cases; the recorded name says whose logits they are.
-        var isMixture = seen.Keys.Any(n => n.StartsWith("router_logits", StringComparison.Ordinal));
-        seen[isMixture ? "logits_moe" : "logits_dense"] = seen["logits"];
+        var isMixture = _seen.Keys.Any(n => n.StartsWith("router_logits", StringComparison.Ordinal));
+        _seen[isMixture ? "logits_moe" : "logits_dense"] = _seen["logits"];
         return [.. golden.Expected.Select(Compare)];
     }
 
@@ -54,7 +54,7 @@ internal sealed class GoldenVerifier(ITensorOps ops, IGuardNetwork network, int 
     {
         var values = new float[tensor.Length];
         ops.Read(tensor, values);
-        seen[name] = values;
+        _seen[name] = values;
     }
 
     private void RunWhole(GoldenCase golden)
@@ -126,8 +126,8 @@ internal sealed class GoldenVerifier(ITensorOps ops, IGuardNetwork network, int 
         }
 
         caches.ForEach(c => c.Dispose());
-        seen["generated_ids"] = ids;
-        seen["generated_logits"] = logits;
+        _seen["generated_ids"] = ids;
+        _seen["generated_logits"] = logits;
     }
 
     private float[] Step(Tensor inputs, int[] counts, List<KvCache> caches)
@@ -152,7 +152,7 @@ internal sealed class GoldenVerifier(ITensorOps ops, IGuardNetwork network, int 
     private Comparison Compare(GoldenTensor expected)
     {
         var exact = expected.Name.EndsWith("_ids", StringComparison.Ordinal);
-        if (!seen.TryGetValue(expected.Name, out var values))
+        if (!_seen.TryGetValue(expected.Name, out var values))
         {
             return new Comparison(expected.Name, null, exact);
         }
