@@ -72,6 +72,8 @@ internal sealed unsafe partial class CpuOps : ITensorOps
         new ReadOnlySpan<float>((float*)tensor.Data, destination.Length).CopyTo(destination);
     }
 
+    public void Free(Tensor tensor) => arena.Free((void*)tensor.Data);
+
     public Tensor Reshape(Tensor x, int rows, int columns)
     {
         if (rows < 0 || columns < 0 || x.Length != (long)rows * columns)
