@@ -40,7 +40,7 @@ internal static class ClassifyCommand
         ParseResult parsed, Terminal terminal, ConversationOptions arguments, ModelOptions model, bool json, CancellationToken cancellationToken)
     {
         // Arguments first: a wrong one is told before a model is loaded.
-        var conversation = arguments.Read(parsed, terminal);
+        var conversation = await arguments.ReadAsync(parsed, terminal, cancellationToken).ConfigureAwait(false);
         var options = model.ReadClassifyOptions(parsed);
         Verdict verdict;
         var guard = model.Load(parsed);

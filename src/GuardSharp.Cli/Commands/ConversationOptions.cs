@@ -2,7 +2,6 @@ using System.CommandLine;
 using System.Text;
 using GuardSharp.CommandLine;
 using GuardSharp.Conversations;
-using GuardSharp.Evaluation.Samples;
 
 namespace GuardSharp.Cli.Commands;
 
@@ -32,7 +31,7 @@ internal sealed class ConversationOptions
 
     /// <summary>The conversation the arguments describe.</summary>
     /// <exception cref="GuardException">They describe none, or contradict each other.</exception>
-    public Conversation Read(ParseResult parsed, Terminal terminal)
+    public async Task<Conversation> ReadAsync(ParseResult parsed, Terminal terminal, CancellationToken cancellationToken)
     {
         if (!IsGiven(parsed))
         {
@@ -42,7 +41,7 @@ internal sealed class ConversationOptions
         var turns = new List<Turn>();
         if (parsed.GetValue(_file) is { } path)
         {
-            turns.AddRange(MessageParser.ReadFile(path).Turns);
+            turns.AddRange(ConversationJson.ReadFile(path).Turns);
         }
 
         if (parsed.GetValue(_question) is { } question)
@@ -50,7 +49,7 @@ internal sealed class ConversationOptions
             turns.Add(Turn.User(question));
         }
 
-        if (ReadMessage(parsed, terminal) is { } message)
+        if (await ReadMessageAsync(parsed, terminal, cancellationToken).ConfigureAwait(false) is { } message)
         {
             turns.Add(message);
         }
@@ -58,17 +57,17 @@ internal sealed class ConversationOptions
         return new Conversation(turns);
     }
 
-    private Turn? ReadMessage(ParseResult parsed, Terminal terminal)
+    private async Task<Turn?> ReadMessageAsync(ParseResult parsed, Terminal terminal, CancellationToken cancellationToken)
     {
         var parts = new List<ContentPart>();
         foreach (var image in parsed.GetValue(_images) ?? [])
         {
-            parts.Add(new ImagePart(MessageParser.ReadImage(image, "--image")));
+            parts.Add(new ImagePart(ImageFile.Read(image)));
         }
 
         if (parsed.GetValue(_text) is { } text)
         {
-            parts.Add(new TextPart(text == "-" ? ReadInput(terminal) : text));
+            parts.Add(new TextPart(text == "-" ? await ReadInputAsync(terminal, cancellationToken).ConfigureAwait(false) : text));
         }
 
         var role = ReadRole(parsed.GetValue(_role));
@@ -78,11 +77,12 @@ internal sealed class ConversationOptions
     }
 
     /// <summary>All of standard input.</summary>
-    public static string ReadInput(Terminal terminal)
+    public static async Task<string> ReadInputAsync(Terminal terminal, CancellationToken cancellationToken)
     {
         try
         {
-            return terminal.In.Value.ReadToEnd();
+            // Reading from a terminal cannot be interrupted; Ctrl-C gives the wait up and the process ends.
+            return await Task.Run(terminal.In.Value.ReadToEnd, cancellationToken).WaitAsync(cancellationToken).ConfigureAwait(false);
         }
         catch (DecoderFallbackException error)
         {

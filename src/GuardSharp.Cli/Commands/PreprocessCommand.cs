@@ -1,7 +1,6 @@
 using System.CommandLine;
 using GuardSharp.Checkpoints;
 using GuardSharp.CommandLine;
-using GuardSharp.Evaluation.Samples;
 using GuardSharp.Imaging;
 
 namespace GuardSharp.Cli.Commands;
@@ -27,7 +26,7 @@ internal static class PreprocessCommand
         command.SetAction(parsed =>
         {
             var settings = ReadSettings(parsed.GetValue(model), parsed.GetValue(processor));
-            var bytes = MessageParser.ReadImage(parsed.GetValue(image)!, "--image");
+            var bytes = ImageFile.Read(parsed.GetValue(image)!);
             var tiles = new Llama4ImageProcessor(settings).Process(ImageDecoder.Decode(bytes, new ImageLimits()));
             Write(parsed.GetValue(output)!, tiles);
             terminal.Error.WriteLine($"{tiles.Tiles} tiles of {tiles.TileSize} x {tiles.TileSize}, grid {tiles.GridRows} x {tiles.GridColumns}{(tiles.HasGlobalTile ? " and the whole image" : "")}");

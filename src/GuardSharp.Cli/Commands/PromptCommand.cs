@@ -22,7 +22,7 @@ internal static class PromptCommand
         command.Add(json);
         command.Add(verbatim);
         command.Add(system);
-        command.SetAction(parsed =>
+        command.SetAction(async (parsed, cancellationToken) =>
         {
             var variant = PromptVariants.Of(model.Folder(parsed), GuardManifest.Read(model.Folder(parsed)), model.ReadVariant(parsed));
             var options = new PromptOptions
@@ -30,7 +30,8 @@ internal static class PromptCommand
                 StructuralText = parsed.GetValue(verbatim) ? StructuralText.Verbatim : StructuralText.Neutralise,
                 IncludeSystem = parsed.GetValue(system),
             };
-            var prompt = PromptBuilder.Build(variant, conversation.Read(parsed, terminal), model.ReadPolicy(parsed) ?? Policy.MlCommons, options);
+            var turns = await conversation.ReadAsync(parsed, terminal, cancellationToken).ConfigureAwait(false);
+            var prompt = PromptBuilder.Build(variant, turns, model.ReadPolicy(parsed) ?? Policy.MlCommons, options);
             if (parsed.GetValue(json))
             {
                 WriteJson(terminal.Out, variant, prompt);

@@ -62,7 +62,7 @@ public static class BatchRun
         cancellationToken.ThrowIfCancellationRequested();
         try
         {
-            return await judge([.. chunk.Select(sample => sample.LoadConversation())], cancellationToken).ConfigureAwait(false);
+            return await judge([.. chunk.Select(sample => sample.Conversation)], cancellationToken).ConfigureAwait(false);
         }
         catch (GuardException error) when (error is not SampleFileException)
         {
@@ -79,7 +79,7 @@ public static class BatchRun
     {
         try
         {
-            await judge([sample.LoadConversation()], cancellationToken).ConfigureAwait(false);
+            await judge([sample.Conversation], cancellationToken).ConfigureAwait(false);
         }
         catch (GuardException error)
         {

@@ -52,7 +52,7 @@ internal static class PredictionFile
 
             using (document)
             {
-                yield return (MessageParser.Text(document.RootElement, "id", place), ParseRow(document.RootElement, place), place);
+                yield return (JsonField.Text(document.RootElement, "id", place), ParseRow(document.RootElement, place), place);
             }
         }
     }

@@ -13,16 +13,14 @@ public enum SampleTask
 }
 
 /// <summary>One row of a sample file: a conversation and, where somebody labelled it, the truth about its last message.</summary>
-/// <remarks>Immutable. Images stay on the disk until <see cref="LoadConversation"/>.</remarks>
+/// <remarks>Immutable.</remarks>
 public sealed class Sample
 {
-    private readonly IReadOnlyList<Turn> _turns;
-
-    internal Sample(string place, IReadOnlyList<Turn> turns)
+    internal Sample(string place, Conversation conversation)
     {
         Place = place;
-        _turns = turns;
-        ImageCount = turns.Sum(turn => turn.Parts.Count(part => part is ImageFilePart));
+        Conversation = conversation;
+        ImageCount = conversation.Turns.Sum(turn => turn.Parts.Count(part => part is ImagePart));
     }
 
     /// <summary>File and line, for messages.</summary>
@@ -49,11 +47,6 @@ public sealed class Sample
     /// <summary>Number of images in the conversation.</summary>
     public int ImageCount { get; }
 
-    /// <summary>The conversation with the bytes of its images read from the disk.</summary>
-    /// <exception cref="SampleFileException">An image cannot be read.</exception>
-    public Conversation LoadConversation() => ImageCount == 0 ? new Conversation(_turns) : MessageParser.LoadImages(new Conversation(_turns), Place);
+    /// <summary>What is judged, its images loaded but not decoded.</summary>
+    public Conversation Conversation { get; }
 }
-
-/// <summary>The place of an image that is not loaded yet.</summary>
-/// <param name="Path">Full path of the encoded image.</param>
-internal sealed record ImageFilePart(string Path) : ContentPart;

@@ -1,6 +1,7 @@
 using System.IO.Compression;
 using System.Text;
 using System.Text.Json;
+using GuardSharp.Conversations;
 
 namespace GuardSharp.Evaluation.Samples;
 
@@ -15,6 +16,8 @@ public static class SampleReader
     /// <param name="path">The file, plain or gzip.</param>
     /// <param name="labelled">True when every row must say whether it is unsafe, as for metrics; false when rows are only to be judged.</param>
     /// <exception cref="SampleFileException">The file is missing, damaged, or a row is not in the schema.</exception>
+    /// <exception cref="InvalidConversationException">A row's messages are no conversation; for their form see <see cref="ConversationJson"/>.</exception>
+    /// <exception cref="ImageException">An image is missing or too large.</exception>
     public static IEnumerable<Sample> Read(string path, bool labelled)
     {
         var folder = Path.GetDirectoryName(Path.GetFullPath(path)) ?? ".";
@@ -87,17 +90,17 @@ public static class SampleReader
             throw new SampleFileException($"{place}: the row has no \"messages\". Expected {{\"id\",\"messages\":[{{\"role\",\"content\"}}],...}}.");
         }
 
-        var turns = MessageParser.Parse(messages, folder, place);
+        var conversation = ConversationJson.FromMessages(messages, folder, place);
         var truth = ReadTruth(row, place);
         if (labelled && truth is null)
         {
             throw new SampleFileException($"{place}: the row has no \"unsafe\": true or false is needed to compute metrics.");
         }
 
-        return new Sample(place, turns)
+        return new Sample(place, conversation)
         {
             Id = Optional(row, "id", place) ?? line.ToString(System.Globalization.CultureInfo.InvariantCulture),
-            Task = ReadTask(row, turns[^1].Role, place),
+            Task = ReadTask(row, conversation.Turns[^1].Role, place),
             Unsafe = truth,
             Categories = ReadCategories(row, truth, place),
             Language = Optional(row, "language", place) ?? "unknown",
@@ -106,13 +109,13 @@ public static class SampleReader
     }
 
     private static string? Optional(JsonElement row, string name, string place) =>
-        row.TryGetProperty(name, out var value) && value.ValueKind != JsonValueKind.Null ? MessageParser.Text(row, name, place) : null;
+        row.TryGetProperty(name, out var value) && value.ValueKind != JsonValueKind.Null ? JsonField.Text(row, name, place) : null;
 
-    private static SampleTask ReadTask(JsonElement row, Conversations.Role last, string place) => Optional(row, "task", place) switch
+    private static SampleTask ReadTask(JsonElement row, Role last, string place) => Optional(row, "task", place) switch
     {
         "prompt" => SampleTask.Prompt,
         "response" => SampleTask.Response,
-        null => last == Conversations.Role.Assistant ? SampleTask.Response : SampleTask.Prompt,
+        null => last == Role.Assistant ? SampleTask.Response : SampleTask.Prompt,
         _ => throw new SampleFileException($"{place}: \"task\" must be prompt or response."),
     };
 
@@ -125,7 +128,7 @@ public static class SampleReader
 
         return value.ValueKind is JsonValueKind.True or JsonValueKind.False
             ? value.GetBoolean()
-            : throw new SampleFileException($"{place}: \"unsafe\" is {MessageParser.KindOf(value)}, but must be true or false.");
+            : throw new SampleFileException($"{place}: \"unsafe\" is {JsonField.KindOf(value)}, but must be true or false.");
     }
 
     private static string[] ReadCategories(JsonElement row, bool? truth, string place)

@@ -22,7 +22,7 @@ public sealed class SampleReaderTests : IDisposable
 
         Assert.Equal(("x", SampleTask.Response, true, "de", "s"), (sample.Id, sample.Task, sample.Unsafe, sample.Language, sample.Source));
         Assert.Equal(["S4"], sample.Categories);
-        var conversation = sample.LoadConversation();
+        var conversation = sample.Conversation;
         Assert.Equal([Role.User, Role.Assistant], conversation.Turns.Select(turn => turn.Role));
         Assert.Equal(new TextPart("a"), conversation.Turns[1].Parts[0]);
     }
@@ -37,20 +37,20 @@ public sealed class SampleReaderTests : IDisposable
         var sample = Assert.Single(SampleReader.Read(path, labelled: false));
 
         Assert.Equal(1, sample.ImageCount);
-        Assert.Equal([1, 2, 3], Assert.IsType<ImagePart>(sample.LoadConversation().Turns[0].Parts[0]).Data.ToArray());
+        Assert.Equal([1, 2, 3], Assert.IsType<ImagePart>(sample.Conversation.Turns[0].Parts[0]).Data.ToArray());
     }
 
     [Theory]
     [InlineData("not json", "not one JSON object")]
     [InlineData("""{"id":"a"}""", "no \"messages\"")]
-    [InlineData("""{"messages":[]}""", "conversation is empty")]
-    [InlineData("""{"messages":"hi"}""", "must be a list")]
+    [InlineData("""{"messages":[]}""", "list of messages is empty")]
+    [InlineData("""{"messages":"hi"}""", "a list of messages is needed")]
     [InlineData("""{"messages":[{"role":"narrator","content":"x"}]}""", "unknown role")]
-    [InlineData("""{"messages":[{"role":"user"}]}""", "no \"content\"")]
-    [InlineData("""{"messages":[{"role":"user","content":5}]}""", "must be a string or a list")]
+    [InlineData("""{"messages":[{"role":"user"}]}""", "no content")]
+    [InlineData("""{"messages":[{"role":"user","content":5}]}""", "content that is Number")]
     [InlineData("""{"messages":[{"role":"user","content":[{"type":"sound"}]}]}""", "unknown type")]
-    [InlineData("""{"messages":[{"role":"user","content":[{"type":"image","path":"none.png"}]}]}""", "there is no image")]
-    [InlineData("""{"messages":[{"role":"user","content":"\ud800"}]}""", "surrogate")]
+    [InlineData("""{"messages":[{"role":"user","content":[{"type":"image","path":"none.png"}]}]}""", "cannot be read")]
+    [InlineData("""{"messages":[{"role":"user","content":"\ud800"}]}""", "not valid Unicode")]
     [InlineData("""{"messages":[{"role":"user","content":"x"}]}""", "no \"unsafe\"")]
     [InlineData("""{"messages":[{"role":"user","content":"x"}],"unsafe":"yes"}""", "must be true or false")]
     [InlineData("""{"messages":[{"role":"user","content":"x"}],"unsafe":false,"categories":["S1"]}""", "safe but names")]
@@ -59,7 +59,7 @@ public sealed class SampleReaderTests : IDisposable
     public void A_bad_row_is_named_by_file_and_line(string row, string saying)
     {
         var path = _folder.Write("rows.jsonl", Good + "\n" + row + "\n");
-        var error = Assert.Throws<SampleFileException>(() => SampleReader.Read(path, labelled: true).Count());
+        var error = Assert.ThrowsAny<GuardException>(() => SampleReader.Read(path, labelled: true).Count());
         Assert.StartsWith($"{path}:2", error.Message);
         Assert.Contains(saying, error.Message);
     }

@@ -1,0 +1,40 @@
+extern alias cli;
+
+using System.Text.Json;
+using cli::GuardSharp.CommandLine;
+using GuardSharp.Cli;
+
+namespace GuardSharp.Tests.Cli;
+
+/// <summary>One command line of guardsharp, run in this process.</summary>
+internal sealed record CommandLineRun(int Code, string Out, string Error)
+{
+    public static Task<CommandLineRun> OfAsync(params string[] args) => OfAsync("", isTerminal: false, args);
+
+    public static async Task<CommandLineRun> OfAsync(string input, bool isTerminal, params string[] args)
+    {
+        using var output = new StringWriter();
+        using var error = new StringWriter();
+        var terminal = new Terminal(new Lazy<TextReader>(() => new StringReader(input)), output, error, isTerminal, isTerminal);
+        var code = await GuardSharpCommand.RunAsync(args, terminal, TestContext.Current.CancellationToken);
+        return new CommandLineRun(code, output.ToString(), error.ToString());
+    }
+
+    /// <summary>Standard output as the one JSON document it must be.</summary>
+    public JsonElement Json()
+    {
+        using var document = JsonDocument.Parse(Out);
+        return document.RootElement.Clone();
+    }
+
+    /// <summary>That the command said in one line what is wrong, and did nothing.</summary>
+    public void IsRefused(string saying)
+    {
+        Assert.Equal(2, Code);
+        Assert.Equal("", Out);
+        Assert.StartsWith("error: ", Error);
+        Assert.Contains(saying, Error);
+        Assert.DoesNotContain("unexpected error", Error);
+        Assert.DoesNotContain("   at ", Error);
+    }
+}
