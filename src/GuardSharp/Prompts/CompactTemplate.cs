@@ -27,7 +27,7 @@ internal static class CompactTemplate
             writer.Special(turn.IsAgent ? Agent : User);
             foreach (var image in turn.Images)
                 writer.Image(image);
-            writer.Text(string.Join('\n', turn.Texts));
+            writer.Text(string.Join('\n', turn.Texts.Select(t => turn.Label + t)));
         }
 
         return new RenderedPrompt

@@ -57,7 +57,7 @@ internal static class LlamaGuard4Template
             writer.Text($"{turn.Word}: ");
             foreach (var image in line == 0 ? turn.Images : [])
                 writer.Image(image);
-            writer.Text(line < turn.Texts.Count ? turn.Texts[line] : "").Text(wording.AfterLine);
+            writer.Text(line < turn.Texts.Count ? turn.Label + turn.Texts[line] : "").Text(wording.AfterLine);
         }
     }
 

@@ -4,7 +4,7 @@ using System.Text;
 namespace GuardSharp.Prompts;
 
 /// <summary>Characters a reader takes for a letter, a colon, a bracket or the start of a line of the template.</summary>
-/// <remarks>Only the letters of User, Agent, BEGIN and END matter. Written out, because normalisation needs ICU, which this library does without.</remarks>
+/// <remarks>Only the letters of the template's own words matter. Written out, because normalisation needs ICU, which this library does without.</remarks>
 internal static class LookAlikes
 {
     private const string Colons = ":：﹕︓∶ː˸꞉׃։⁚܃܄︰";
@@ -64,5 +64,9 @@ internal static class LookAlikes
         : "ḃḅБВвΒβƅЬьʙᵇℬ".Contains(c) ? 'b'
         : "ìíîïĩīĭįıǐỉịÌÍÎÏĨĪĬĮİǏіІїЇιΙɪⁱᵢӏℐℑⅈ".Contains(c) ? 'i'
         : "ďđḋḍĎĐḊḌԁԀᴅᵈⅆⅅ".Contains(c) ? 'd'
+        : "оОοΟօõòóôöō".Contains(c) ? 'o'
+        : "сСϲ".Contains(c) ? 'c'
+        : "уУүγ".Contains(c) ? 'y'
+        : "мМΜ".Contains(c) ? 'm'
         : '\0';
 }

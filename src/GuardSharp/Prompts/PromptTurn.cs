@@ -12,6 +12,14 @@ internal sealed record PromptTurn(int Number, Role Role, IReadOnlyList<string> T
     /// <summary>Whether the assistant speaks; everyone else is on the user's side.</summary>
     public bool IsAgent => Role == Role.Assistant;
 
+    /// <summary>What stands before its texts in the prompt: the name of evidence that the user did not write.</summary>
+    public string Label => Role switch
+    {
+        Role.Tool => "Tool result: ",
+        Role.System => "System instructions: ",
+        _ => "",
+    };
+
     /// <summary>The word of the prompt for its side.</summary>
     public string Word => IsAgent ? "Agent" : "User";
 }

@@ -4,7 +4,7 @@ namespace GuardSharp.Prompts;
 
 /// <summary>Marks text that imitates the structure of Llama Guard's prompt, so that no message can forge a turn.</summary>
 /// <remarks>
-/// Structure is a line that starts <c>User:</c> or <c>Agent:</c>, and the tags <c>&lt;BEGIN ...&gt;</c> and <c>&lt;END ...&gt;</c>, in any case
+/// Structure is a line that starts <c>User:</c> or <c>Agent:</c> (or one of our own labels of evidence, see <see cref="PromptTurn.Label"/>), and the tags <c>&lt;BEGIN ...&gt;</c> and <c>&lt;END ...&gt;</c>, in any case
 /// and spelling a reader takes for them: blanks, invisible characters and markup around, full-width and look-alike letters, every kind of line
 /// break, and the two characters backslash and n, which the published template prints after a line. The mark <c>(quoted) </c> goes before the
 /// word, or in place of the bracket. Text without structure comes back as the same instance.
@@ -12,6 +12,7 @@ namespace GuardSharp.Prompts;
 internal static class StructuralRewriter
 {
     private const string Mark = "(quoted) ";
+    private static readonly string[] _lineStarts = ["user", "agent", "tool result", "system instructions"];
 
     /// <summary>Rewrites a text and adds the number of marks to <paramref name="places"/>.</summary>
     public static string Rewrite(string text, ref int places)
@@ -48,18 +49,18 @@ internal static class StructuralRewriter
     {
         while (i < text.Length && LineBreakLength(text, i) == 0 && RuneAt(text, i) is var rune && !IsWordPart(rune))
             i += rune.Utf16SequenceLength;
-        var end = SkipWord(text, i, "user");
-        if (end < 0)
-            end = SkipWord(text, i, "agent");
-        if (end < 0)
-            return -1;
+        return Array.Exists(_lineStarts, word => SkipWord(text, i, word) is var end and >= 0 && IsColonNext(text, end)) ? i : -1;
+    }
+
+    private static bool IsColonNext(string text, int end)
+    {
         while (end < text.Length && LineBreakLength(text, end) == 0 && RuneAt(text, end) is var rune
             && (LookAlikes.IsInvisible(rune) || Rune.IsWhiteSpace(rune) || IsMarkup(text[end])))
         {
             end += rune.Utf16SequenceLength;
         }
 
-        return end < text.Length && LookAlikes.IsColon(text[end]) ? i : -1;
+        return end < text.Length && LookAlikes.IsColon(text[end]);
     }
 
     private static bool IsTag(string text, int i)
@@ -72,11 +73,18 @@ internal static class StructuralRewriter
         return end >= 0 && (end == text.Length || !IsWordPart(RuneAt(text, end)));
     }
 
-    /// <summary>The end of a word that stands here, invisible characters after it included; -1 where it does not.</summary>
+    /// <summary>The end of a word that stands here, invisible characters after it included; -1 where it does not. A blank is any run of blanks.</summary>
     private static int SkipWord(string text, int i, string word)
     {
         foreach (var letter in word)
         {
+            if (letter == ' ')
+            {
+                while (i < text.Length && LineBreakLength(text, i) == 0 && RuneAt(text, i) is var blank && (Rune.IsWhiteSpace(blank) || LookAlikes.IsInvisible(blank)))
+                    i += blank.Utf16SequenceLength;
+                continue;
+            }
+
             if (i >= text.Length || RuneAt(text, i) is var rune && LookAlikes.Letter(rune) != letter)
                 return -1;
             i += RuneAt(text, i).Utf16SequenceLength;

@@ -44,7 +44,7 @@ internal static class TurnReader
             switch (part)
             {
                 case TextPart text when PythonTrim(text.Text) is { Length: > 0 } trimmed:
-                    texts.Add(Label(turn.Role) + trimmed);
+                    texts.Add(trimmed);
                     break;
                 case ImagePart image:
                     imageIndices.Add(images.Count);
@@ -68,13 +68,6 @@ internal static class TurnReader
             return omitted ? null : throw EmptyTurn(turn.Role, number);
         return new PromptTurn(number, turn.Role, texts, imageIndices);
     }
-
-    private static string Label(Role role) => role switch
-    {
-        Role.Tool => "Tool result: ",
-        Role.System => "System instructions: ",
-        _ => "",
-    };
 
     private static void CheckEnd(Turn last, int count, List<PromptTurn> kept)
     {
@@ -109,12 +102,7 @@ internal static class TurnReader
     }
 
     /// <summary>Removes what the template's trim removes: Python's whitespace, which counts U+001C to U+001F as well.</summary>
-    private static string PythonTrim(string text) =>
-        text.AsSpan().Trim() is var once && once.Length > 0 && !IsBlank(once[0]) && !IsBlank(once[^1])
-            ? once.Length == text.Length ? text : once.ToString()
-            : TrimSlowly(text);
-
-    private static string TrimSlowly(string text)
+    private static string PythonTrim(string text)
     {
         int start = 0, end = text.Length;
         while (start < end && IsBlank(text[start]))

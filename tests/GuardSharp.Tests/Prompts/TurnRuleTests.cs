@@ -91,7 +91,7 @@ public sealed class TurnRuleTests
         """{"name":"f","arguments":"{\"q\":"}""", Lines(new(), Turn.User("a"), new Turn(Role.Assistant, [new ToolCallPart("f", "{\"q\":")]))[1]);
 
     private static string[] Lines(PromptOptions options, params Turn[] turns) =>
-        [.. TurnReader.Read(new(turns), options).Turns.SelectMany(t => t.Texts)];
+        [.. TurnReader.Read(new(turns), options).Turns.SelectMany(t => t.Texts.Select(text => t.Label + text))];
 
     private static void Refused(string expected, params Turn[] turns)
     {
