@@ -67,9 +67,12 @@ internal sealed record ModelCard
         yield return ("sha256", Sha256);
         yield return ("text", Invariant($"{text.Layers} layers of {text.HiddenSize}, {text.Heads} heads, {text.KeyHeads} key heads of {text.HeadSize}, vocabulary {text.VocabularySize:N0}{(text.Experts > 0 ? Invariant($", {text.Experts} experts") : "")}"));
         yield return ("context", Invariant($"{text.MaxPositions:N0} tokens"));
-        yield return ("images", Config.Vision is { } vision
-            ? Invariant($"tiles of {vision.ImageSize} pixels, {vision.TokensPerTile} tokens each, {vision.Layers} layers of {vision.HiddenSize}{(Manifest is null ? "" : Invariant($", at most {Manifest.MaxImages} images"))}")
-            : "none, text alone");
+        yield return ("images", (Config.Vision, Manifest?.MaxImages) switch
+        {
+            (null, _) => "none, text alone",
+            (_, 0) => "none: the model has an encoder but was not trained on images",
+            var (vision, most) => Invariant($"tiles of {vision.ImageSize} pixels, {vision.TokensPerTile} tokens each, {vision.Layers} layers of {vision.HiddenSize}{(most is null ? "" : Invariant($", at most {most} images"))}"),
+        });
         yield return ("prompt", Variant?.ToString() ?? "unknown: name one with --prompt-variant");
         yield return ("categories", Manifest is null ? "S1 to S14 (no guardsharp.json)" : string.Join(" ", Manifest.Codes));
         if (Manifest is { } manifest)

@@ -57,7 +57,7 @@ internal static class VerdictTable
             grid.AddRow(
                 $"[{style}]{code}[/]",
                 $"[{style}]{Markup.Escape(VerdictText.NameOf(code, policy))}[/]",
-                $"[{(isViolated ? "red" : "grey")}]{new string('━', full)}[/][grey23]{new string('─', BarColumns - full)}[/]",
+                $"[{(isViolated ? "red" : "grey")}]{new string('━', full)}[/][grey]{new string('─', BarColumns - full)}[/]",
                 $"[{style}]{TerminalConsole.Percent(probability)}[/]");
         }
 
