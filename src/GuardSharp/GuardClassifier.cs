@@ -67,7 +67,10 @@ public sealed class GuardClassifier : IGuard
         var grammar = _model.Grammar(rendered);
         // A model that always writes a prefix reads it with the prompt; the check mode watches whether it would.
         int[] read = request.Check ? [] : [.. grammar.Prefix];
-        var prompt = Encode(rendered, read, cancellationToken);
+        // Pictures take milliseconds to decode and resize: many conversations do it side by side.
+        var prompt = rendered.Images.Count == 0
+            ? Encode(rendered, read, cancellationToken)
+            : await Task.Run(() => Encode(rendered, read, cancellationToken), cancellationToken).ConfigureAwait(false);
         using var session = await _model.Engine.ReadAsync(prompt, cancellationToken).ConfigureAwait(false);
         var reader = new VerdictReader(grammar, ReadingOptionsFor(request, rendered.Policy));
         var reading = await reader.ReadAsync(new SessionAnswerModel(session, read.Length), cancellationToken).ConfigureAwait(false);

@@ -22,16 +22,6 @@ public interface IGuard : IAsyncDisposable
     /// <exception cref="QueueFullException">Too much work waits.</exception>
     Task<Verdict> ClassifyAsync(
         Conversation conversation, ClassifyOptions? options = null, CancellationToken cancellationToken = default);
-
-    /// <summary>Judges many conversations; those that wait together share forward passes.</summary>
-    /// <returns>The verdicts in the order of the conversations.</returns>
-    /// <exception cref="GuardException">One of them could not be judged; the first such error.</exception>
-    async Task<IReadOnlyList<Verdict>> ClassifyAsync(
-        IReadOnlyList<Conversation> conversations, ClassifyOptions? options = null, CancellationToken cancellationToken = default)
-    {
-        ArgumentNullException.ThrowIfNull(conversations);
-        return await Task.WhenAll(conversations.Select(c => ClassifyAsync(c, options, cancellationToken))).ConfigureAwait(false);
-    }
 }
 
 /// <summary>What to judge a conversation against.</summary>

@@ -103,7 +103,16 @@ internal sealed class EngineWorker(ITensorOps ops, IGuardNetwork network, TileTo
         if (entry is null)
         {
             var cache = NewCache(prompt.Prefix.Length, null);
-            Feed([new Piece(cache, prompt.Prefix, null)]);
+            try
+            {
+                Feed([new Piece(cache, prompt.Prefix, null)]);
+            }
+            catch
+            {
+                cache.Dispose();
+                throw;
+            }
+
             entry = _prefixes.Add(prompt.Prefix, cache);
         }
 

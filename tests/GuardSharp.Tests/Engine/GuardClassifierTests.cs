@@ -51,7 +51,7 @@ public sealed class GuardClassifierTests : IDisposable
     {
         await using var guard = GuardClassifier.Load(_folder.Path);
         var conversations = Enumerable.Range(1, 24).Select(n => Conversation.OfUser(string.Join(' ', Enumerable.Repeat("fox lock", n)))).ToList();
-        var together = await ((IGuard)guard).ClassifyAsync(conversations);
+        var together = await guard.ClassifyAsync(conversations);
         for (var i = 0; i < conversations.Count; i++)
         {
             var alone = await guard.ClassifyAsync(conversations[i]);
