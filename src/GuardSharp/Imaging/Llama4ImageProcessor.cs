@@ -9,14 +9,15 @@ namespace GuardSharp.Imaging;
 /// </remarks>
 internal sealed class Llama4ImageProcessor(Llama4ImageSettings settings)
 {
-    private readonly Llama4CanvasChooser _chooser = new(settings);
-    private readonly PixelNormalisation _normalisation = new(settings);
+    // Made with the first picture: a process that judges text alone starts without them.
+    private readonly Lazy<Llama4CanvasChooser> _chooser = new(() => new Llama4CanvasChooser(settings));
+    private readonly Lazy<PixelNormalisation> _normalisation = new(() => new PixelNormalisation(settings));
 
     /// <summary>The settings it works by.</summary>
     public Llama4ImageSettings Settings { get; } = settings;
 
     /// <summary>Where a picture of a size goes; enough to count its tokens without decoding it.</summary>
-    public Llama4Canvas ChooseCanvas(int width, int height) => _chooser.Choose(width, height);
+    public Llama4Canvas ChooseCanvas(int width, int height) => _chooser.Value.Choose(width, height);
 
     /// <summary>The tiles of a picture, normalised.</summary>
     public TiledImage Process(RgbaImage image)
@@ -58,12 +59,12 @@ internal sealed class Llama4ImageProcessor(Llama4ImageSettings settings)
             for (var channel = 0; channel < 3; channel++)
             {
                 var target = tile.Slice(((channel * side) + y) * side, side);
-                _normalisation.Apply(row, channel, target);
-                target[width..].Fill(_normalisation.Padding(channel));
+                _normalisation.Value.Apply(row, channel, target);
+                target[width..].Fill(_normalisation.Value.Padding(channel));
             }
         }
 
         for (var channel = 0; channel < 3; channel++)
-            tile.Slice(((channel * side) + height) * side, (side - height) * side).Fill(_normalisation.Padding(channel));
+            tile.Slice(((channel * side) + height) * side, (side - height) * side).Fill(_normalisation.Value.Padding(channel));
     }
 }

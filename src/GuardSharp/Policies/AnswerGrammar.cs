@@ -105,11 +105,16 @@ internal sealed class AnswerGrammar
 
     private void Seal()
     {
-        var closing = StopTokens.Concat(Later.Root.Children.Keys).ToHashSet();
+        HashSet<int> closing = [.. StopTokens, .. Later.Root.Children.Select(child => child.Token)];
         if (First.HasBranch(closing) || Later.HasBranch(closing))
             throw new GuardException("A code continues with the token that also ends a code: the answers are ambiguous. Use the model's own tokenizer.");
-        foreach (var token in closing.Concat(First.Tokens).Concat(Later.Tokens).Concat([SafeToken, UnsafeToken]))
-            _columns.TryAdd(token, _columns.Count);
-        Tokens = [.. _columns.OrderBy(c => c.Value).Select(c => c.Key)];
+        var tokens = new List<int>();
+        foreach (var token in (int[])[.. closing, .. First.Tokens, .. Later.Tokens, SafeToken, UnsafeToken])
+        {
+            if (_columns.TryAdd(token, tokens.Count))
+                tokens.Add(token);
+        }
+
+        Tokens = tokens;
     }
 }

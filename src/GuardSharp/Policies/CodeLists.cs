@@ -70,17 +70,17 @@ internal sealed class CodeLists(AnswerGrammar grammar, int[] prefix)
             if (closes)
                 q[node.Code] += mass;
             else if (children.Count == 1)
-                Share(children[0].Value, [.. ids, children[0].Key], used, mass, q, mayStop: false);
+                Share(children[0], [.. ids, children[0].Token], used, mass, q, mayStop: false);
             return;
         }
 
         var ends = closes ? Closing([.. used, node.Code]) : mayStop ? grammar.StopTokens : [];
-        int[] permitted = [.. children.Select(c => c.Key), .. ends];
+        int[] permitted = [.. children.Select(c => c.Token), .. ends];
         var weights = Softmax(LogitsAt(ids), permitted);
         if (closes)
             q[node.Code] += mass * weights.Skip(children.Count).Sum();
         for (var i = 0; i < children.Count; i++)
-            Share(children[i].Value, [.. ids, children[i].Key], used, mass * weights[i], q, mayStop: false);
+            Share(children[i], [.. ids, children[i].Token], used, mass * weights[i], q, mayStop: false);
     }
 
     /// <summary>Follows the largest permitted logit from the end of a list to the end of its next code.</summary>
@@ -94,10 +94,10 @@ internal sealed class CodeLists(AnswerGrammar grammar, int[] prefix)
             var children = Live(node, list.Codes);
             var closes = node.Code >= 0 && !list.Codes.Contains(node.Code);
             var ends = closes ? Closing([.. list.Codes, node.Code]) : mayStop ? grammar.StopTokens : [];
-            int[] permitted = [.. children.Select(c => c.Key), .. ends];
+            int[] permitted = [.. children.Select(c => c.Token), .. ends];
             var ways = children.Count + (closes || mayStop ? 1 : 0);
             var best = ways == 1 ? permitted[0] : Best(_logits[Key([.. ids])], permitted);
-            if (!node.Children.TryGetValue(best, out var child) || ends.Contains(best))
+            if (node.Find(best) is not { } child || ends.Contains(best))
                 return closes ? node.Code : -1;
             ids.Add(best);
             (node, mayStop) = (child, false);
@@ -108,10 +108,10 @@ internal sealed class CodeLists(AnswerGrammar grammar, int[] prefix)
 
     /// <summary>The tokens that end a code: a stop, or the start of a further code that is not used yet.</summary>
     private IReadOnlyList<int> Closing(int[] used) =>
-        [.. grammar.StopTokens, .. Live(grammar.Later.Root, used).Select(c => c.Key).Except(grammar.StopTokens)];
+        [.. grammar.StopTokens, .. Live(grammar.Later.Root, used).Select(c => c.Token).Except(grammar.StopTokens)];
 
-    private static List<KeyValuePair<int, CodeTrie.Node>> Live(CodeTrie.Node node, int[] used) =>
-        [.. node.Children.Where(c => c.Value.Below.Exists(code => !used.Contains(code)))];
+    private static List<CodeTrie.Node> Live(CodeTrie.Node node, int[] used) =>
+        node.Children.FindAll(c => c.Below.Exists(code => !used.Contains(code)));
 
     private float[]? LogitsAt(int[] ids)
     {

@@ -6,19 +6,26 @@ internal sealed class CodeTrie
     private readonly List<int[]> _ids = [];
 
     /// <summary>A place inside or at the end of codes.</summary>
-    internal sealed class Node
+    /// <param name="token">The token that leads here.</param>
+    internal sealed class Node(int token)
     {
-        /// <summary>The next tokens.</summary>
-        public SortedDictionary<int, Node> Children { get; } = [];
+        /// <summary>The token that leads here.</summary>
+        public int Token { get; } = token;
+
+        /// <summary>The next places, by rising token. A plain list: a sorted dictionary of its own type costs ten milliseconds of a short process.</summary>
+        public List<Node> Children { get; } = [];
 
         /// <summary>The code that is complete here, or -1.</summary>
         public int Code { get; set; } = -1;
 
         /// <summary>Every code that ends here or below.</summary>
         public List<int> Below { get; } = [];
+
+        /// <summary>The place a token leads to, or null.</summary>
+        public Node? Find(int next) => Children.Find(child => child.Token == next);
     }
 
-    public Node Root { get; } = new();
+    public Node Root { get; } = new(-1);
 
     /// <summary>How many codes it holds.</summary>
     public int Count => _ids.Count;
@@ -37,8 +44,13 @@ internal sealed class CodeTrie
         node.Below.Add(code);
         foreach (var id in ids)
         {
-            if (!node.Children.TryGetValue(id, out var child))
-                node.Children.Add(id, child = new Node());
+            var child = node.Find(id);
+            if (child is null)
+            {
+                child = new Node(id);
+                node.Children.Insert(node.Children.FindIndex(other => other.Token > id) is var place && place < 0 ? node.Children.Count : place, child);
+            }
+
             node = child;
             node.Below.Add(code);
         }
@@ -50,5 +62,5 @@ internal sealed class CodeTrie
     public bool HasBranch(HashSet<int> tokens) => HasBranch(Root, tokens);
 
     private static bool HasBranch(Node node, HashSet<int> tokens) =>
-        (node.Code >= 0 && node.Children.Keys.Any(tokens.Contains)) || node.Children.Values.Any(c => HasBranch(c, tokens));
+        (node.Code >= 0 && node.Children.Exists(c => tokens.Contains(c.Token))) || node.Children.Exists(c => HasBranch(c, tokens));
 }
