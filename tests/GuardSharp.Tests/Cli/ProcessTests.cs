@@ -50,7 +50,8 @@ public sealed class ProcessTests(TestModel model) : IDisposable
             await Task.Delay(20, TestContext.Current.CancellationToken);
         }
 
-        using (var kill = Process.Start("kill", ["-INT", $"{process.Id}"]))
+        // The shell's own kill: a bare system has no program of that name.
+        using (var kill = Process.Start("/bin/sh", ["-c", $"kill -INT {process.Id}"]))
         {
             await kill.WaitForExitAsync(TestContext.Current.CancellationToken);
         }
