@@ -1,15 +1,33 @@
+using System.Globalization;
 using GuardSharp.Benchmarks;
+
+const string usage = """
+    usage: verdicts MODEL_FOLDER [COUNT] [THREADS]
+           gemm | small | attention [THREADS] [ROUNDS]
+    """;
+
+int Number(int place, int otherwise) => args.Length > place ? int.Parse(args[place], CultureInfo.InvariantCulture) : otherwise;
 
 switch (args)
 {
-    case ["verdicts", var model, .. var rest]:
-        await VerdictBenchmark.RunAsync(
-            model,
-            rest.Length > 0 ? int.Parse(rest[0], System.Globalization.CultureInfo.InvariantCulture) : 1000,
-            rest.Length > 1 ? int.Parse(rest[1], System.Globalization.CultureInfo.InvariantCulture) : 0);
+    case ["verdicts", var model, ..]:
+        await VerdictBenchmark.RunAsync(model, Number(2, 1000), Number(3, 0));
+        break;
+    case ["gemm", ..]:
+        MatrixBenchmark.Run(new MatrixSize(512, 2048, 8192), Number(1, Environment.ProcessorCount), Number(2, 15));
+        break;
+    case ["small", ..]:
+        foreach (var size in MatrixBenchmark.SmallSizes)
+        {
+            MatrixBenchmark.Run(size, Number(1, Environment.ProcessorCount), Number(2, 15));
+        }
+
+        break;
+    case ["attention", ..]:
+        AttentionBenchmark.Run(Number(1, Environment.ProcessorCount), Number(2, 15));
         break;
     default:
-        Console.Error.WriteLine("usage: verdicts MODEL_FOLDER [COUNT] [THREADS]");
+        Console.Error.WriteLine(usage);
         return 2;
 }
 

@@ -1,0 +1,90 @@
+using System.Runtime.InteropServices;
+using GuardSharp.Tensors;
+using GuardSharp.Tensors.Cpu;
+
+namespace GuardSharp.Benchmarks;
+
+/// <summary>Shapes of x [Rows, Inputs] times the transpose of a weight [Outputs, Inputs].</summary>
+internal readonly record struct MatrixSize(int Rows, int Inputs, int Outputs);
+
+/// <summary>The linear layer against ONNX Runtime's MatMul and the processor's peak, in the same run and with the same threads.</summary>
+internal static unsafe class MatrixBenchmark
+{
+    /// <summary>Shapes of a small guard that judges a short text.</summary>
+    public static IReadOnlyList<MatrixSize> SmallSizes { get; } =
+    [
+        new(1, 256, 1024), new(4, 256, 1024), new(8, 256, 1024), new(12, 256, 1024), new(16, 256, 1024),
+        new(25, 256, 256), new(25, 256, 1024), new(25, 1024, 256), new(60, 256, 1024), new(60, 1024, 256), new(577, 1408, 1408),
+    ];
+
+    public static void Run(MatrixSize size, int threads, int rounds)
+    {
+        var random = new Random(1);
+        var x = Numbers(random, (long)size.Rows * size.Inputs);
+        var w = Numbers(random, (long)size.Outputs * size.Inputs);
+        using var ops = new CpuOps(threads);
+        using var pool = new WorkerPool(threads);
+        using var scope = ops.Scope();
+        var input = ops.Upload(x, size.Rows, size.Inputs);
+        var single = Store(w, size, WeightType.F32);
+        var half = Store(w, size, WeightType.BF16);
+        var expected = new float[size.Rows * size.Outputs];
+        using var onnx = new OnnxMatMul(size, x, w, expected, threads);
+        Check(ops, input, single, onnx, expected);
+        var operations = 2.0 * size.Rows * size.Inputs * size.Outputs;
+        var peak = new FmaPeak();
+        Stopwatches.Compare($"\n[{size.Rows}, {size.Inputs}] x [{size.Outputs}, {size.Inputs}] transposed, {threads} threads", rounds,
+        [
+            ("ONNX Runtime MatMul, float32", operations, onnx.Run),
+            ("GuardSharp, float32 weights", operations, () => Linear(ops, input, single)),
+            ("GuardSharp, bfloat16 weights", operations, () => Linear(ops, input, half)),
+            ("multiply-add peak", FmaPeak.Operations * threads, () => pool.Run(peak, threads)),
+        ]);
+        NativeMemory.AlignedFree((void*)single.Data);
+        NativeMemory.AlignedFree((void*)half.Data);
+    }
+
+    private static void Linear(CpuOps ops, Tensor input, Weight weight)
+    {
+        using var scope = ops.Scope();
+        ops.Linear(input, weight);
+    }
+
+    /// <summary>Both compute the same product: sums of numbers below 0.25 in another order.</summary>
+    private static void Check(CpuOps ops, Tensor input, Weight weight, OnnxMatMul onnx, float[] expected)
+    {
+        onnx.Run();
+        var actual = new float[expected.Length];
+        ops.Read(ops.Linear(input, weight), actual);
+        var difference = actual.Zip(expected, (a, b) => Math.Abs(a - b)).Max();
+        if (!(difference < 1e-3))
+        {
+            throw new InvalidOperationException($"The results differ by {difference}.");
+        }
+    }
+
+    private static float[] Numbers(Random random, long count)
+    {
+        var numbers = new float[count];
+        for (long i = 0; i < count; i++) numbers[i] = random.NextSingle() - 0.5f;
+        return numbers;
+    }
+
+    private static StoredWeight Store(float[] values, MatrixSize size, WeightType type)
+    {
+        var data = (nint)NativeMemory.AlignedAlloc((nuint)values.Length * sizeof(float), 64);
+        for (var i = 0; i < values.Length; i++)
+        {
+            if (type == WeightType.F32)
+            {
+                ((float*)data)[i] = values[i];
+            }
+            else
+            {
+                ((ushort*)data)[i] = (ushort)(BitConverter.SingleToUInt32Bits(values[i]) >> 16);
+            }
+        }
+
+        return new StoredWeight("w", size.Outputs, size.Inputs, type, data);
+    }
+}
