@@ -1,4 +1,5 @@
 using System.Runtime.CompilerServices;
+using System.Runtime.Intrinsics.X86;
 
 namespace GuardSharp.Tensors.Cpu;
 
@@ -24,8 +25,15 @@ internal static unsafe class TileKernel<TSimd, TVector>
         var w0 = factors.Data;
         var w4 = w0 + (stride * 4);
         var w8 = w4 + (stride * 4);
+        var ahead = (byte*)factors.Ahead;
         for (; count > 0; count--)
         {
+            if (Sse.IsSupported)
+            {
+                Sse.Prefetch1(ahead);
+                ahead += factors.AheadStep;
+            }
+
             var p = TSimd.Load(panel);
             var q = TShape.Vectors > 1 ? TSimd.Load(panel + TSimd.Lanes) : p;
             Step<TShape>(*w0, p, q, ref a0, ref b0);
@@ -108,11 +116,18 @@ internal static unsafe class TileKernel<TSimd, TVector>
 }
 
 /// <summary>Where a tile's factors lie: factor i of row r is at Data[r * RowStride + i * Step].</summary>
-internal readonly unsafe struct TileFactors(float* data, nint rowStride, nint step)
+/// <param name="data">The first factor.</param>
+/// <param name="rowStride">Numbers between two rows.</param>
+/// <param name="step">Numbers between two factors of a row.</param>
+/// <param name="ahead">Memory that will be needed soon, fetched into the second-level cache meanwhile; any address, also none.</param>
+/// <param name="aheadStep">Bytes of it per factor.</param>
+internal readonly unsafe struct TileFactors(float* data, nint rowStride, nint step, byte* ahead = null, int aheadStep = 0)
 {
     public readonly float* Data = data;
     public readonly nint RowStride = rowStride;
     public readonly nint Step = step;
+    public readonly byte* Ahead = ahead;
+    public readonly int AheadStep = aheadStep;
 }
 
 /// <summary>Rows and vectors of a tile, known when the kernel is compiled.</summary>
