@@ -13,7 +13,8 @@ internal static class EvaluateCommand
     public static Command Create(Terminal terminal)
     {
         var command = new Command("evaluate", "Judges a labelled JSON Lines file and measures the verdicts. Exit code 1 below --min-auroc.");
-        var samples = new Argument<string>("file") { Description = "Labelled rows, plain or gzip: {\"id\",\"messages\",\"unsafe\",\"categories\",\"language\",\"source\"}.", HelpName = "FILE.jsonl[.gz]" };
+        var samples = new Argument<string?>("file") { Arity = ArgumentArity.ZeroOrOne, Description = "Labelled rows, plain or gzip: {\"id\",\"messages\",\"unsafe\",\"categories\",\"language\",\"source\"}.", HelpName = "FILE.jsonl[.gz]" };
+        var data = new Option<string?>("--data") { Description = "The same file, as an option.", HelpName = "FILE" };
         var output = new Option<string?>("--output") { Description = $"Folder for {Evaluator.PredictionsFile} and {Evaluator.MetricsFile}.", HelpName = "DIR" };
         var predictions = new Option<string?>("--predictions") { Description = "Measure predictions made before; no model is loaded.", HelpName = "FILE.jsonl" };
         var seed = new Option<int>("--seed") { Description = "Seed of the bootstrap intervals.", DefaultValueFactory = _ => 1 };
@@ -21,7 +22,7 @@ internal static class EvaluateCommand
         var bar = new Option<string?>("--min-auroc") { Description = "Exit with 1 when the mean AUROC over sources (over all rows where no source has both classes) is below.", HelpName = "X" };
         var json = new Option<bool>("--json") { Description = $"Print {Evaluator.MetricsFile} in place of the table." };
         command.Add(samples);
-        foreach (var option in (Option[])[output, predictions, seed, resamples, bar, json])
+        foreach (var option in (Option[])[data, output, predictions, seed, resamples, bar, json])
         {
             command.Add(option);
         }
@@ -29,13 +30,16 @@ internal static class EvaluateCommand
         var model = new ModelOptions().AddTo(command, judging: true);
         command.SetAction(async (parsed, cancellationToken) =>
         {
+            var path = (parsed.GetValue(samples) ?? parsed.GetValue(data)) is { } named && (parsed.GetValue(samples) is null || parsed.GetValue(data) is null)
+                ? named
+                : throw new GuardException("Give one labelled file: evaluate FILE --output DIR.");
             var options = new ReportOptions(CheckResamples(parsed.GetValue(resamples)), (ulong)(uint)parsed.GetValue(seed));
             double? least = parsed.GetValue(bar) is { } text ? ModelOptions.Probability("--min-auroc", text) : null;
             var (name, report) = await MeasureAsync(
-                parsed, terminal, model, new Files(parsed.GetValue(samples)!, parsed.GetValue(output), parsed.GetValue(predictions)), options, cancellationToken).ConfigureAwait(false);
+                parsed, terminal, model, new Files(path, parsed.GetValue(output), parsed.GetValue(predictions)), options, cancellationToken).ConfigureAwait(false);
             if (parsed.GetValue(json))
             {
-                JsonOutput.WriteValue(terminal.Out, writer => MetricsReportWriter.Write(writer, report, name, Path.GetFileName(parsed.GetValue(samples)!)));
+                JsonOutput.WriteValue(terminal.Out, writer => MetricsReportWriter.Write(writer, report, name, Path.GetFileName(path)));
             }
             else
             {

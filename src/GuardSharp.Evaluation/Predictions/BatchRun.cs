@@ -1,4 +1,5 @@
 using System.Text.Json;
+using GuardSharp.Conversations;
 using GuardSharp.Evaluation.Samples;
 
 namespace GuardSharp.Evaluation.Predictions;
@@ -6,8 +7,9 @@ namespace GuardSharp.Evaluation.Predictions;
 /// <summary>A file of samples in, a file of predictions out: a row for each row, in order.</summary>
 public static class BatchRun
 {
-    /// <summary>Rows handed to the guard at once: enough to fill its batches, few enough that their images fit in memory.</summary>
-    internal const int RowsAtOnce = 32;
+    // Enough rows to keep the guard's batches full between two waits, and no more encoded images than fit in memory anywhere.
+    private const int RowsAtOnce = 256;
+    private const long ImageBytesAtOnce = 64L << 20;
 
     /// <summary>Judges every row and writes the predictions; the file appears only when the last row is judged.</summary>
     /// <param name="samplesPath">JSON Lines, plain or gzip; see <see cref="SampleReader"/>. Every row is checked before the first is judged.</param>
@@ -27,21 +29,42 @@ public static class BatchRun
         long done = 0;
         using (var json = new Utf8JsonWriter(output.Stream))
         {
-            foreach (var chunk in SampleReader.Read(samplesPath, labelled).Chunk(RowsAtOnce))
+            foreach (var chunk in Chunks(SampleReader.Read(samplesPath, labelled)))
             {
                 var predictions = await JudgeAsync(chunk, judge, cancellationToken).ConfigureAwait(false);
-                for (var i = 0; i < chunk.Length; i++)
+                for (var i = 0; i < chunk.Count; i++)
                 {
                     PredictionFile.WriteRow(json, output.Stream, chunk[i].Id, predictions[i]);
                 }
 
-                done += chunk.Length;
+                done += chunk.Count;
                 progress?.Report(new RowProgress(done, total));
             }
         }
 
         output.Commit();
         return done;
+    }
+
+    private static IEnumerable<List<Sample>> Chunks(IEnumerable<Sample> samples)
+    {
+        var chunk = new List<Sample>();
+        long imageBytes = 0;
+        foreach (var sample in samples)
+        {
+            chunk.Add(sample);
+            imageBytes += sample.Conversation.Turns.Sum(turn => turn.Parts.OfType<ImagePart>().Sum(image => (long)image.Data.Length));
+            if (chunk.Count == RowsAtOnce || imageBytes >= ImageBytesAtOnce)
+            {
+                yield return chunk;
+                (chunk, imageBytes) = ([], 0);
+            }
+        }
+
+        if (chunk.Count > 0)
+        {
+            yield return chunk;
+        }
     }
 
     private static long Check(string samplesPath, bool labelled, CancellationToken cancellationToken)
@@ -57,7 +80,7 @@ public static class BatchRun
     }
 
     // A row that cannot be judged is named: the chunk failed as a whole, so its rows are tried one by one.
-    private static async Task<IReadOnlyList<Prediction>> JudgeAsync(Sample[] chunk, Judge judge, CancellationToken cancellationToken)
+    private static async Task<IReadOnlyList<Prediction>> JudgeAsync(List<Sample> chunk, Judge judge, CancellationToken cancellationToken)
     {
         cancellationToken.ThrowIfCancellationRequested();
         try

@@ -19,7 +19,7 @@ public sealed class EvaluateCommandTests(TestModel model) : IDisposable
 
         // The metrics of the run and those of its predictions are the same numbers.
         using var metrics = JsonDocument.Parse(File.ReadAllBytes(Path.Combine(_folder["out"], "metrics.json")));
-        var again = await CommandLineRun.OfAsync("evaluate", Rows(), "--predictions", Path.Combine(_folder["out"], "predictions.jsonl"), "--resamples", "50", "--json");
+        var again = await CommandLineRun.OfAsync("evaluate", "--data", Rows(), "--predictions", Path.Combine(_folder["out"], "predictions.jsonl"), "--resamples", "50", "--json");
         Assert.True(JsonElement.DeepEquals(metrics.RootElement.GetProperty("overall"), again.Json().GetProperty("overall")));
     }
 
@@ -57,6 +57,7 @@ public sealed class EvaluateCommandTests(TestModel model) : IDisposable
         (await CommandLineRun.OfAsync("evaluate", bad, "--output", _folder["out"], "--model", model.Folder)).IsRefused("bad.jsonl:1: the row has no \"unsafe\"");
         Assert.False(Directory.Exists(_folder["out"]));
         (await CommandLineRun.OfAsync("evaluate", bad)).IsRefused("--output DIR");
+        (await CommandLineRun.OfAsync("evaluate", "--output", _folder["out"])).IsRefused("Give one labelled file");
         (await CommandLineRun.OfAsync("evaluate", _folder["none.jsonl"], "--output", _folder["out"], "--model", model.Folder)).IsRefused("cannot be read");
     }
 
