@@ -42,6 +42,7 @@ public static class BatchRun
             }
         }
 
+        cancellationToken.ThrowIfCancellationRequested();
         output.Commit();
         return done;
     }
