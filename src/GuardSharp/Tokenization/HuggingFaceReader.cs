@@ -7,7 +7,6 @@ namespace GuardSharp.Tokenization;
 /// <param name="file">For messages.</param>
 internal sealed class HuggingFaceReader(string file)
 {
-    private const int MaxId = 1 << 24;
     private const string KnownSteps = "known are a Sequence of Split and ByteLevel, and ByteLevel alone";
 
     private Dictionary<string, int>? _specials;
@@ -23,8 +22,9 @@ internal sealed class HuggingFaceReader(string file)
             var splitter = _splitter ?? throw Wrong("pre_tokenizer", "is missing");
             return vocabulary.Build(new BpeRules(splitter, TakesWholePieces: vocabulary.IgnoresMerges, CutsLongRuns: false));
         }
-        catch (JsonException e)
+        catch (Exception e) when (e is JsonException or InvalidOperationException)
         {
+            // The reader's InvalidOperationException: a string that is no Unicode, such as half a surrogate pair.
             throw new CheckpointException($"{file}: is no well-formed JSON ({e.Message}). Is the file complete?", e);
         }
     }
@@ -113,7 +113,7 @@ internal sealed class HuggingFaceReader(string file)
                 throw Wrong(key, "is not a plain special token; only \"special\": true without \"single_word\", \"lstrip\" and \"rstrip\" is known");
             }
 
-            if (id is < 0 or >= MaxId || content.Length == 0 || !ids.TryAdd(id, content) || !specials.TryAdd(content, id))
+            if (id is < 0 or >= TokenTable.MaxTokens || content.Length == 0 || !ids.TryAdd(id, content) || !specials.TryAdd(content, id))
             {
                 throw Wrong(key, $"has an empty or repeated content, or the id {id} is out of range or repeated");
             }

@@ -7,6 +7,9 @@ namespace GuardSharp.Tokenization;
 /// <remarks>All tokens lie in one array behind one open-addressing hash table, so that 200,000 of them load in milliseconds.</remarks>
 internal sealed class TokenTable
 {
+    /// <summary>Ids from here on are damage, not a vocabulary: the largest known has 262,144.</summary>
+    public const int MaxTokens = 1 << 20;
+
     private readonly byte[] _bytes;
     private readonly int[] _starts;
     private readonly int[] _lengths;
@@ -71,8 +74,6 @@ internal sealed class TokenTable
     /// <summary>Collects tokens in any order.</summary>
     internal sealed class Builder(string file, int capacity)
     {
-        private const int MaxTokens = 1 << 24; // ids beyond are damage, not a vocabulary: the largest known has 262,144
-
         private byte[] _bytes = new byte[Math.Max(16, capacity * 8)];
         private int[] _starts = new int[Math.Max(16, capacity)];
         private int[] _lengths = new int[Math.Max(16, capacity)];

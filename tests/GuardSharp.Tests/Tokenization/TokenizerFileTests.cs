@@ -70,6 +70,7 @@ public sealed class TokenizerFileTests
     [InlineData("\"id\":899", "\"id\":898", "\"added_tokens[11]\"")]
     [InlineData("\"id\":899", "\"id\":\"899\"", "\"added_tokens[11]\"")]
     [InlineData("\"merges\":[", "\"merges\":[,", "no well-formed JSON")]
+    [InlineData("\"normalizer\"", "\"\\ud800\"", "no well-formed JSON")]
     public void A_json_file_that_means_something_else_is_an_error(string seen, string instead, string expected)
     {
         var json = File.ReadAllText(SmallTokenizer.Path);
