@@ -1,6 +1,5 @@
 using System.CommandLine;
 using GuardSharp.CommandLine;
-using GuardSharp.Lab.Training;
 
 namespace GuardSharp.Lab;
 
@@ -11,7 +10,7 @@ internal static class LabCommand
     public static Task<int> RunAsync(string[] args, Terminal terminal, CancellationToken cancellationToken)
     {
         var root = CommandFrame.Root("guardsharp-lab", "Trains, verifies and attacks guards on TorchSharp.");
-        foreach (var command in (Command[])[TrainCommand.Create(terminal), VerifyCommand.Create(terminal)])
+        foreach (var command in (Command[])[VerifyCommand.Create(terminal)])
         {
             root.Add(command);
         }

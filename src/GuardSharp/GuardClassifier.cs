@@ -63,6 +63,7 @@ public sealed class GuardClassifier : IGuard
         ArgumentNullException.ThrowIfNull(conversation);
         var started = Stopwatch.GetTimestamp();
         var request = options ?? new ClassifyOptions();
+        CheckThreshold(request.Threshold);
         var rendered = Render(conversation, request.Policy ?? DefaultPolicy);
         var grammar = _model.Grammar(rendered);
         // A model that always writes a prefix reads it with the prompt; the check mode watches whether it would.
@@ -142,13 +143,23 @@ public sealed class GuardClassifier : IGuard
         FirstCodeOnly = request.FirstCodeOnly,
     };
 
+    // NaN is no threshold that a probability could reach: every verdict would be safe.
+    private static void CheckThreshold(double? threshold)
+    {
+        if (threshold is { } value && value is not (>= 0 and <= 1))
+        {
+            throw new ArgumentOutOfRangeException(
+                nameof(threshold), value, "ClassifyOptions.Threshold must be a number from 0 to 1, or null for the model's own.");
+        }
+    }
+
     private void CheckPolicy(Policy policy)
     {
         var unknown = policy.Categories.Where(c => !Capabilities.Codes.Contains(c.Code)).Select(c => c.Code).ToList();
         if (unknown.Count > 0 && !Capabilities.CustomCategories)
         {
             throw new InvalidConversationException(
-                $"The policy asks for {string.Join(", ", unknown)}, but {Capabilities.Model} knows {string.Join(", ", Capabilities.Codes)} and cannot learn categories from the prompt. Leave them out, or load a _model that can.");
+                $"The policy asks for {string.Join(", ", unknown)}, but {Capabilities.Model} knows {string.Join(", ", Capabilities.Codes)} and cannot learn categories from the prompt. Leave them out, or load a model that can.");
         }
     }
 }

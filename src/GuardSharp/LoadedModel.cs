@@ -41,9 +41,7 @@ internal sealed class LoadedModel : IDisposable
         Warnings = Manifest?.Synthetic == true ? ["synthetic-weights: this model's weights are random; its verdicts mean nothing"] : [];
 
         var ops = new CpuOps(options.Threads);
-        var weights = new CheckpointWeights(checkpoint);
-        var network = new Llama4Network(ops, weights, config);
-        weights.RequireAllUsed();
+        var network = Bind(ops, checkpoint, config);
         var tiles = config.ImageTokens is { } tokens ? new TileTokens(tokens.Patch, config.Vision!.ImageSize) : TileTokens.None;
         Engine = new GuardEngine(ops, network, tiles, engine);
         Name = $"{Manifest?.Name ?? new DirectoryInfo(folder).Name}@{digest.GetAwaiter().GetResult()}";
@@ -105,6 +103,23 @@ internal sealed class LoadedModel : IDisposable
         _checkpoint.Dispose();
     }
 
+    private static Llama4Network Bind(CpuOps ops, Checkpoint checkpoint, Llama4Config config)
+    {
+        try
+        {
+            var weights = new CheckpointWeights(checkpoint);
+            var network = new Llama4Network(ops, weights, config);
+            weights.RequireAllUsed();
+            return network;
+        }
+        catch
+        {
+            // The backend has threads that would outlive a model that could not be loaded.
+            ops.Dispose();
+            throw;
+        }
+    }
+
     private int[] StopIdsOf(string folder, Llama4Config config)
     {
         // The templates end an answer with <|eot|>; the configured ids end one as well.
@@ -116,13 +131,13 @@ internal sealed class LoadedModel : IDisposable
         if (tokenizer.VocabularySize > config.Text.VocabularySize)
         {
             throw new CheckpointException(
-                $"{folder}: the tokenizer has {tokenizer.VocabularySize} ids but config.json says vocab_size {config.Text.VocabularySize}. Are they from the same _checkpoint?");
+                $"{folder}: the tokenizer has {tokenizer.VocabularySize} ids but config.json says vocab_size {config.Text.VocabularySize}. Are they from the same checkpoint?");
         }
 
         if (config.ImageTokens is { } tokens && Encoder.Special("<|patch|>") != tokens.Patch)
         {
             throw new CheckpointException(
-                $"{folder}: <|patch|> is {Encoder.Special("<|patch|>")} in the tokenizer but image_token_index is {tokens.Patch} in config.json. Are they from the same _checkpoint?");
+                $"{folder}: <|patch|> is {Encoder.Special("<|patch|>")} in the tokenizer but image_token_index is {tokens.Patch} in config.json. Are they from the same checkpoint?");
         }
     }
 }

@@ -37,6 +37,7 @@ internal static class EvaluateCommand
             double? least = parsed.GetValue(bar) is { } text ? ModelOptions.Probability("--min-auroc", text) : null;
             var (name, report) = await MeasureAsync(
                 parsed, terminal, model, new Files(path, parsed.GetValue(output), parsed.GetValue(predictions)), options, cancellationToken).ConfigureAwait(false);
+            var code = least is { } limit ? Compare(report, limit) : ExitCode.Done;
             if (parsed.GetValue(json))
             {
                 JsonOutput.WriteValue(terminal.Out, writer => MetricsReportWriter.Write(writer, report, name, Path.GetFileName(path)));
@@ -46,10 +47,16 @@ internal static class EvaluateCommand
                 MetricsTable.Write(terminal, report);
             }
 
-            return (report.MeanOverSources.Auroc ?? report.Overall.Metrics.Auroc) < least ? ExitCode.Unsafe : ExitCode.Done;
+            return code;
         });
         return command;
     }
+
+    // A bar that nothing was measured against has not been passed.
+    private static int Compare(MetricsReport report, double least) =>
+        (report.MeanOverSources.Auroc ?? report.Overall.Metrics.Auroc) is { } auroc
+            ? auroc >= least ? ExitCode.Done : ExitCode.Unsafe
+            : throw new GuardException("--min-auroc needs an AUROC, but the rows are all safe or all unsafe. Add rows of the other class, or leave the option out.");
 
     private static async Task<(string Model, MetricsReport Report)> MeasureAsync(
         ParseResult parsed, Terminal terminal, ModelOptions model, Files files, ReportOptions options, CancellationToken cancellationToken)

@@ -17,7 +17,7 @@ internal static class ImageFile
                 ? File.ReadAllBytes(path)
                 : throw new ImageException($"{path}: the image has {length} bytes; at most {limit} are read. Use a smaller file.");
         }
-        catch (Exception error) when (error is IOException or UnauthorizedAccessException)
+        catch (Exception error) when (error is IOException or UnauthorizedAccessException or ArgumentException)
         {
             throw new ImageException($"{path}: the image cannot be read: {error.Message}", error);
         }

@@ -12,10 +12,10 @@ internal sealed class PendingFile : IDisposable
     /// <exception cref="SampleFileException">The folder does not exist or cannot be written to.</exception>
     public PendingFile(string path)
     {
-        _path = Path.GetFullPath(path);
-        _pendingPath = $"{_path}.{Environment.ProcessId}.part";
         try
         {
+            _path = Path.GetFullPath(path);
+            _pendingPath = $"{_path}.{Environment.ProcessId}.part";
             if (Directory.Exists(_path))
             {
                 throw new IOException("it is a folder.");
@@ -23,7 +23,7 @@ internal sealed class PendingFile : IDisposable
 
             Stream = new FileStream(_pendingPath, FileMode.Create, FileAccess.Write, FileShare.Read, 1 << 16);
         }
-        catch (Exception error) when (error is IOException or UnauthorizedAccessException)
+        catch (Exception error) when (error is IOException or UnauthorizedAccessException or ArgumentException)
         {
             throw new SampleFileException($"{path}: the file cannot be written: {error.Message}", error);
         }
@@ -52,10 +52,17 @@ internal sealed class PendingFile : IDisposable
     /// <summary>Removes what was written unless it was committed.</summary>
     public void Dispose()
     {
-        Stream.Dispose();
-        if (!_committed)
+        try
         {
-            File.Delete(_pendingPath);
+            Stream.Dispose();
+        }
+        finally
+        {
+            // On a full disk the last bytes cannot be flushed; what was written goes all the same.
+            if (!_committed)
+            {
+                File.Delete(_pendingPath);
+            }
         }
     }
 }

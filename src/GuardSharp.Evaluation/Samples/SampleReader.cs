@@ -1,4 +1,3 @@
-using System.IO.Compression;
 using System.Text;
 using System.Text.Json;
 using GuardSharp.Conversations;
@@ -20,7 +19,7 @@ public static class SampleReader
     /// <exception cref="ImageException">An image is missing or too large.</exception>
     public static IEnumerable<Sample> Read(string path, bool labelled)
     {
-        var folder = Path.GetDirectoryName(Path.GetFullPath(path)) ?? ".";
+        var folder = Guarded(path, 0, () => Path.GetDirectoryName(Path.GetFullPath(path)) ?? ".");
         foreach (var (text, line) in ReadLines(path))
         {
             yield return ParseRow(text, folder, $"{path}:{line}", line, labelled);
@@ -31,11 +30,18 @@ public static class SampleReader
     internal static IEnumerable<(string Text, long Line)> ReadLines(string path)
     {
         using var file = Guarded(path, 0, () => File.OpenRead(path));
-        using var reader = Guarded(path, 0, () => new StreamReader(Unpacked(file), new UTF8Encoding(false, throwOnInvalidBytes: true)));
+        var gzip = Guarded(path, 0, () => IsGzip(file));
+        using var reader = Guarded(path, 0, () => new StreamReader(gzip ? MarkedGzip.Open(file) : file, new UTF8Encoding(false, throwOnInvalidBytes: true)));
         for (long line = 1; ; line++)
         {
             var text = Guarded(path, line, reader.ReadLine);
-            if (text is null)
+            if (text is null && gzip)
+            {
+                throw new SampleFileException($"{path}:{line}: the gzip file is cut off behind this line. Download or pack it again.");
+            }
+
+            // Only the last line can be ours: the same line further up is a row like any other.
+            if (text is null || (gzip && text == MarkedGzip.EndLine && Guarded(path, line, () => reader.EndOfStream)))
             {
                 yield break;
             }
@@ -47,11 +53,11 @@ public static class SampleReader
         }
     }
 
-    private static Stream Unpacked(FileStream file)
+    private static bool IsGzip(FileStream file)
     {
         var gzip = file.ReadByte() == 0x1F && file.ReadByte() == 0x8B;
         file.Position = 0;
-        return gzip ? new GZipStream(file, CompressionMode.Decompress) : file;
+        return gzip;
     }
 
     private static T Guarded<T>(string path, long line, Func<T> read)
@@ -60,13 +66,13 @@ public static class SampleReader
         {
             return read();
         }
-        catch (Exception error) when (error is IOException or InvalidDataException or UnauthorizedAccessException or NotSupportedException)
-        {
-            throw new SampleFileException(line > 0 ? $"{path}:{line}: the file is damaged or cut off: {error.Message}" : $"{path}: the file cannot be read: {error.Message}", error);
-        }
         catch (DecoderFallbackException error)
         {
             throw new SampleFileException($"{path}:{line}: the text is not UTF-8 here or a little further on. Convert the file to UTF-8.", error);
+        }
+        catch (Exception error) when (error is IOException or InvalidDataException or UnauthorizedAccessException or NotSupportedException or ArgumentException)
+        {
+            throw new SampleFileException(line > 0 ? $"{path}:{line}: the file is damaged or cut off: {error.Message}" : $"{path}: the file cannot be read: {error.Message}", error);
         }
     }
 

@@ -31,7 +31,7 @@ public static class ConversationJson
                 throw new InvalidConversationException($"{path}: {size} bytes, but a conversation file holds at most {MaxFileBytes}.");
             bytes = File.ReadAllBytes(path);
         }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException or ArgumentException)
         {
             throw new InvalidConversationException($"{path}: cannot be read: {e.Message} Give the path of a JSON file.", e);
         }

@@ -73,10 +73,16 @@ internal sealed class GuardEngine : IDisposable
     /// <summary>Stops the thread: the running pass ends, waiting jobs fail.</summary>
     public void Dispose()
     {
-        if (Interlocked.Exchange(ref _disposed, 1) == 0)
+        var isFirst = Interlocked.Exchange(ref _disposed, 1) == 0;
+        if (isFirst)
         {
             _queue.CompleteAdding();
-            _thread.Join();
+        }
+
+        // Whoever disposes second waits as well: its caller unmaps the weights that the thread may still read.
+        _thread.Join();
+        if (isFirst)
+        {
             _queue.Dispose();
         }
     }

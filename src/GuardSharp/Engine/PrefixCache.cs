@@ -61,7 +61,12 @@ internal sealed class PrefixCache(int capacity) : IDisposable
                 return;
             }
 
-            _entries[HashOf(oldest.Ids)].Remove(oldest);
+            var hash = HashOf(oldest.Ids);
+            if (_entries[hash].Remove(oldest) && _entries[hash].Count == 0)
+            {
+                _entries.Remove(hash);
+            }
+
             oldest.Cache.Dispose();
             _count--;
         }

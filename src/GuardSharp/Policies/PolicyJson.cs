@@ -17,7 +17,7 @@ internal static class PolicyJson
                 throw new InvalidConversationException($"{path}: {size} bytes, but a policy file holds at most {MaxFileBytes}.");
             bytes = File.ReadAllBytes(path);
         }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException or ArgumentException)
         {
             throw new InvalidConversationException($"{path}: cannot be read: {e.Message} Give the path of a policy file.", e);
         }

@@ -53,13 +53,15 @@ internal sealed class VerdictReader(AnswerGrammar grammar, ReadingOptions option
     private const double LowestAnswerMass = 0.5;
 
     /// <summary>Reads the verdict of a model that has read the prompt.</summary>
+    /// <exception cref="GuardException">A logit is NaN or infinite: there is no verdict.</exception>
     public async ValueTask<VerdictReading> ReadAsync(IAnswerModel model, CancellationToken cancellationToken)
     {
+        var answers = new FiniteAnswers(model);
         var (prefix, u, mass) = options.Check
-            ? await CheckAsync(model, cancellationToken).ConfigureAwait(false)
-            : await ReadVerdictAsync(model, cancellationToken).ConfigureAwait(false);
+            ? await CheckAsync(answers, cancellationToken).ConfigureAwait(false)
+            : await ReadVerdictAsync(answers, cancellationToken).ConfigureAwait(false);
         var search = new CategorySearch(grammar, options, prefix, u);
-        await search.RunAsync(model, cancellationToken).ConfigureAwait(false);
+        await search.RunAsync(answers, cancellationToken).ConfigureAwait(false);
         var categories = search.Categories();
         return new VerdictReading(
             u >= options.Threshold || categories.Count > 0,
@@ -71,7 +73,7 @@ internal sealed class VerdictReader(AnswerGrammar grammar, ReadingOptions option
             Warnings(mass));
     }
 
-    private async ValueTask<(int[] Prefix, double U, double? Mass)> ReadVerdictAsync(IAnswerModel model, CancellationToken cancellationToken)
+    private async ValueTask<(int[] Prefix, double U, double? Mass)> ReadVerdictAsync(FiniteAnswers model, CancellationToken cancellationToken)
     {
         int[] prefix = [.. grammar.Prefix];
         var rows = await model.NextLogitsAsync([prefix], [grammar.SafeToken, grammar.UnsafeToken], cancellationToken).ConfigureAwait(false);
@@ -79,7 +81,7 @@ internal sealed class VerdictReader(AnswerGrammar grammar, ReadingOptions option
     }
 
     /// <summary>Feeds newlines while the model wants one, then reads u and how much of its mass is an answer at all.</summary>
-    private async ValueTask<(int[] Prefix, double U, double? Mass)> CheckAsync(IAnswerModel model, CancellationToken cancellationToken)
+    private async ValueTask<(int[] Prefix, double U, double? Mass)> CheckAsync(FiniteAnswers model, CancellationToken cancellationToken)
     {
         List<int> prefix = [];
         while (true)

@@ -61,6 +61,12 @@ internal static class TurnReader
                 case ToolCallPart call:
                     texts.Add(WriteCall(call));
                     break;
+                case TextPart:
+                    // Nothing but blanks.
+                    break;
+                default:
+                    throw new InvalidConversationException(
+                        $"Turn {number} ({turn.Role}) holds a part of the unknown kind {part?.GetType().Name ?? "null"}. Texts, images and tool calls can be judged: leave it out or write it as one.");
             }
         }
 
@@ -123,21 +129,34 @@ internal static class TurnReader
             writer.WriteStartObject();
             writer.WriteString("name", call.Name);
             writer.WritePropertyName("arguments");
-            try
-            {
-                using var arguments = JsonDocument.Parse(call.Arguments);
-                arguments.WriteTo(writer);
-            }
-            catch (JsonException)
-            {
-                // A model may call a tool with damaged JSON; what it wrote is judged all the same, as a string.
+            // A model may call a tool with damaged JSON; what it wrote is judged all the same, as a string.
+            if (Compact(call.Arguments) is { } json)
+                writer.WriteRawValue(json);
+            else
                 writer.WriteStringValue(call.Arguments);
-            }
 
             writer.WriteEndObject();
         }
 
         return Encoding.UTF8.GetString(buffer.GetBuffer(), 0, (int)buffer.Length);
+    }
+
+    /// <summary>Arguments without the blanks between their tokens; null where they are no JSON, or hold half of a surrogate pair.</summary>
+    private static byte[]? Compact(string arguments)
+    {
+        try
+        {
+            using var buffer = new MemoryStream();
+            using (var document = JsonDocument.Parse(arguments))
+            using (var writer = new Utf8JsonWriter(buffer, _readable))
+                document.WriteTo(writer);
+            return buffer.ToArray();
+        }
+        catch (Exception error) when (error is JsonException or InvalidOperationException or ArgumentException)
+        {
+            // InvalidOperationException: an escape of half a pair; ArgumentException: half a pair in the text itself.
+            return null;
+        }
     }
 
     private static InvalidConversationException EmptyTurn(Role role, int number) => new(

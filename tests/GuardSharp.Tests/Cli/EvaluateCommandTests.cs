@@ -51,6 +51,14 @@ public sealed class EvaluateCommandTests(TestModel model) : IDisposable
     }
 
     [Fact]
+    public async Task A_bar_without_an_AUROC_to_compare_is_an_error()
+    {
+        var rows = _folder.Write("one.jsonl", """{"id":"a","messages":[{"role":"user","content":"x"}],"unsafe":true}""");
+        var predictions = _folder.Write("p.jsonl", """{"id":"a","unsafe":false,"unsafeProbability":0.1}""");
+        (await CommandLineRun.OfAsync("evaluate", rows, "--predictions", predictions, "--json", "--min-auroc", "0.9")).IsRefused("all safe or all unsafe");
+    }
+
+    [Fact]
     public async Task A_bad_file_is_refused_and_leaves_nothing()
     {
         var bad = _folder.Write("bad.jsonl", """{"messages":[{"role":"user","content":"x"}]}""");

@@ -124,6 +124,44 @@ public sealed class GuardClassifierTests : IDisposable
         await Assert.ThrowsAsync<ObjectDisposedException>(() => guard.ClassifyAsync(Conversation.OfUser("fox")));
     }
 
+    [Theory]
+    [InlineData(double.NaN)]
+    [InlineData(-0.1)]
+    [InlineData(1.1)]
+    public async Task A_threshold_that_no_probability_can_be_compared_with_is_an_error(double threshold)
+    {
+        await using var guard = GuardClassifier.Load(_folder.Path);
+        await Assert.ThrowsAsync<ArgumentOutOfRangeException>(() => guard.ClassifyAsync(Conversation.OfUser("fox"), new ClassifyOptions { Threshold = threshold }));
+    }
+
+    [Fact]
+    public async Task Weights_of_NaN_are_an_error_and_never_a_safe_verdict()
+    {
+        FillWithNaN(_folder["model.safetensors"], "language_model.model.norm.weight");
+        await using var guard = GuardClassifier.Load(_folder.Path);
+        foreach (var check in new[] { false, true })
+        {
+            var error = await Assert.ThrowsAsync<GuardException>(() => guard.ClassifyAsync(Conversation.OfUser("fox"), new ClassifyOptions { Check = check }));
+            Assert.Contains("NaN", error.Message, StringComparison.Ordinal);
+        }
+    }
+
+    [Fact]
+    public async Task Whoever_disposes_second_waits_for_the_running_pass_too()
+    {
+        // The caller of either unmaps the weights next; the pass still reads them.
+        using var network = new BlockedNetwork();
+        var engine = new GuardEngine(new GuardSharp.Tensors.Cpu.CpuOps(1), network, TileTokens.None, new EngineOptions());
+        var reading = engine.ReadAsync(new EncodedPrompt([], [1, 2], []), default);
+        network.Entered.Wait(TestContext.Current.CancellationToken);
+        Task[] disposals = [Task.Run(engine.Dispose, TestContext.Current.CancellationToken), Task.Run(engine.Dispose, TestContext.Current.CancellationToken)];
+        var early = await Task.WhenAny([.. disposals, Task.Delay(300, TestContext.Current.CancellationToken)]);
+        Assert.DoesNotContain(early, disposals);
+        network.Leave.Set();
+        await Task.WhenAll(disposals);
+        await Assert.ThrowsAsync<TimeoutException>(() => reading);
+    }
+
     [Fact]
     public void A_tensor_the_network_does_not_know_is_an_error_that_names_it()
     {
@@ -135,6 +173,21 @@ public sealed class GuardClassifierTests : IDisposable
             .Replace(",\"full_attention\",\"chunked_attention\"]", ",\"full_attention\"]", StringComparison.Ordinal));
         var error = Assert.Throws<CheckpointException>(() => GuardClassifier.Load(other.Path));
         Assert.Contains("language_model.model.layers.4", error.Message, StringComparison.Ordinal);
+    }
+
+    private static void FillWithNaN(string path, string tensor)
+    {
+        long offset;
+        long bytes;
+        using (var file = GuardSharp.Checkpoints.SafetensorsFile.Open(path))
+        {
+            var entry = file.Get(tensor);
+            (offset, bytes) = (entry.Data - file.Tensors.Min(t => t.Data) + file.DataStart, entry.Bytes);
+        }
+
+        using var stream = File.OpenWrite(path);
+        stream.Position = offset;
+        stream.Write([.. Enumerable.Repeat((byte)0xFF, (int)bytes)]);
     }
 
     private static async Task<float[]> LogitsAsync(LoadedModel model, EncodedPrompt prompt)

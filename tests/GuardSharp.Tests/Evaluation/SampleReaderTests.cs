@@ -76,6 +76,40 @@ public sealed class SampleReaderTests : IDisposable
     }
 
     [Fact]
+    public void A_gzip_file_cut_off_between_two_rows_is_an_error_and_not_a_shorter_file()
+    {
+        // A flush ends a block on a byte: what stands before it unpacks to whole rows. Then the same file without its check sum.
+        using var file = new MemoryStream();
+        using (var gzip = new GZipStream(file, CompressionLevel.Fastest, leaveOpen: true))
+        {
+            gzip.Write(Encoding.UTF8.GetBytes(Good + "\n"));
+            gzip.Flush();
+            File.WriteAllBytes(_folder["half.gz"], file.ToArray());
+            gzip.Write(Encoding.UTF8.GetBytes(Good + "\n"));
+        }
+
+        File.WriteAllBytes(_folder["unsealed.gz"], file.ToArray()[..^8]);
+        foreach (var name in (string[])["half.gz", "unsealed.gz"])
+        {
+            var error = Assert.Throws<SampleFileException>(() => SampleReader.Read(_folder[name], labelled: true).Count());
+            Assert.Contains("cut off", error.Message);
+        }
+    }
+
+    [Fact]
+    public void A_gzip_file_of_several_members_is_read_whole()
+    {
+        byte[] member = File.ReadAllBytes(Gzip("one.gz", Good + "\n"));
+        File.WriteAllBytes(_folder["two.gz"], [.. member, .. member]);
+        Assert.Equal(2, SampleReader.Read(_folder["two.gz"], labelled: true).Count());
+    }
+
+    [Fact]
+    public void The_mark_of_the_end_hides_no_rows_behind_it() =>
+        Assert.Contains(":2", Assert.Throws<SampleFileException>(
+            () => SampleReader.Read(Gzip("mark.gz", $"{Good}\n{MarkedGzip.EndLine}\n{Good}\n"), labelled: true).Count()).Message);
+
+    [Fact]
     public void Text_that_is_not_utf8_is_an_error()
     {
         File.WriteAllBytes(_folder["latin1.jsonl"], Encoding.Latin1.GetBytes(Good.Replace("hi", "né")));

@@ -127,6 +127,23 @@ public sealed class VerdictReaderTests
         Assert.Contains("off-template", Assert.Single(reading.Warnings), StringComparison.Ordinal);
     }
 
+    [Theory]
+    [InlineData(float.NaN, "NaN")]
+    [InlineData(float.PositiveInfinity, "infinite")]
+    [InlineData(float.NegativeInfinity, "infinite")]
+    public async Task A_logit_that_is_no_finite_number_is_an_error_and_never_safe(float logit, string saying)
+    {
+        var (grammar, tokenizer) = Compile(digits: false);
+        var prefix = tokenizer.Encode("\n\n");
+        foreach (var (place, token) in new[] { (prefix, "safe"), (prefix, "unsafe"), ([.. prefix, .. grammar.ListHead, tokenizer.Id("S")], "1"), ([], "safe") })
+        {
+            var model = Unsafe(new FakeModel(tokenizer.Count, 1), tokenizer, 5).With(place, tokenizer.Id(token), logit);
+            var options = new ReadingOptions { Check = place.Length == 0 };
+            var error = await Assert.ThrowsAsync<GuardException>(async () => await new VerdictReader(grammar, options).ReadAsync(model, default));
+            Assert.Contains(saying, error.Message, StringComparison.Ordinal);
+        }
+    }
+
     [Fact]
     public void A_model_without_a_stop_token_is_refused()
     {

@@ -90,6 +90,24 @@ public sealed class TurnRuleTests
     public void Damaged_arguments_of_a_call_are_judged_as_a_string() => Assert.Equal(
         """{"name":"f","arguments":"{\"q\":"}""", Lines(new(), Turn.User("a"), new Turn(Role.Assistant, [new ToolCallPart("f", "{\"q\":")]))[1]);
 
+    [Fact]
+    public void Arguments_with_half_a_surrogate_pair_are_judged_as_a_string()
+    {
+        // Built here: an attribute would store the half as other characters.
+        var half = ((char)0xD800).ToString();
+        foreach (var (arguments, expected) in new[] { ("{\"q\":\"\\ud800\"}", "\\\\ud800"), ($"{{\"q\":\"{half}\"}}", "\\uFFFD") })
+        {
+            var line = Lines(new(), Turn.User("a"), new Turn(Role.Assistant, [new ToolCallPart("f", arguments)]))[1];
+            Assert.Equal($"{{\"name\":\"f\",\"arguments\":\"{{\\\"q\\\":\\\"{expected}\\\"}}\"}}", line);
+        }
+    }
+
+    [Fact]
+    public void A_part_of_an_unknown_kind_is_an_error_and_not_left_out() =>
+        Refused("unknown kind SoundPart", new Turn(Role.User, [new TextPart("a"), new SoundPart()]));
+
+    private sealed record SoundPart : ContentPart;
+
     private static string[] Lines(PromptOptions options, params Turn[] turns) =>
         [.. TurnReader.Read(new(turns), options).Turns.SelectMany(t => t.Texts.Select(text => t.Label + text))];
 

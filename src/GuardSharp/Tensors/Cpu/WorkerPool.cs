@@ -62,10 +62,12 @@ internal sealed class WorkerPool : IDisposable
             return;
         }
 
+        // A worker that is late still holds the last ticket: without the close below it could find the new job's fields behind the old generation.
+        var generation = (ticket >> 32) + 1;
+        Interlocked.Exchange(ref ticket, (ticket & ~(long)uint.MaxValue) | int.MaxValue);
         job = work;
         items = count;
         Volatile.Write(ref finished, 0);
-        var generation = (ticket >> 32) + 1;
         Interlocked.Exchange(ref ticket, generation << 32);
         Wake(Math.Min(workers.Length, count - 1));
         TakeItems(generation, 0);
