@@ -1,5 +1,6 @@
 using System.CommandLine;
 using GuardSharp.CommandLine;
+using GuardSharp.Lab.Training;
 
 namespace GuardSharp.Lab;
 
@@ -10,7 +11,7 @@ internal static class LabCommand
     public static Task<int> RunAsync(string[] args, Terminal terminal, CancellationToken cancellationToken)
     {
         var root = CommandFrame.Root("guardsharp-lab", "Trains, verifies and attacks guards on TorchSharp.");
-        foreach (var command in (Command[])[VerifyCommand.Create(terminal)])
+        foreach (var command in (Command[])[TrainCommand.Create(terminal), VerifyCommand.Create(terminal)])
         {
             root.Add(command);
         }

@@ -1,0 +1,29 @@
+using GuardSharp.Lab.Training.Phrases;
+
+namespace GuardSharp.Lab.Training.Rows;
+
+/// <summary>The rows of a run: what is learned from, and what chooses.</summary>
+/// <param name="Train">Rows to learn from: the file's, cleaned, and our own phrases.</param>
+/// <param name="Dev">Development rows.</param>
+internal sealed record TrainingRows(IReadOnlyList<TrainingRow> Train, IReadOnlyList<TrainingRow> Dev)
+{
+    /// <summary>Reads both files; leaves out of training what the licence forbids and what stands nearly the same among the development rows.</summary>
+    /// <param name="config">Files and limits.</param>
+    /// <param name="report">Progress lines.</param>
+    public static TrainingRows Load(DataConfig config, Action<string> report)
+    {
+        var dev = TrainingRowReader.Read(config.Dev);
+        var known = new NearDuplicates();
+        foreach (var row in dev)
+            known.Add(row.LastText);
+
+        var all = TrainingRowReader.Read(config.Train);
+        var licensed = all.Where(row => row.WrittenBy is null || !config.ExcludeWrittenBy.Contains(row.WrittenBy)).ToList();
+        var clean = licensed.Where(row => known.Nearest(row.LastText) < config.NearDuplicate).ToList();
+        var phrases = PhraseBook.Rows();
+        var replies = ReplyBook.Rows([.. clean, .. phrases], seed: 1);
+        report($"rows: {all.Count} read, {all.Count - licensed.Count} left out for their writer, {licensed.Count - clean.Count} for a near duplicate among "
+            + $"{dev.Count} development rows, {phrases.Count} phrases and {replies.Count} replies added");
+        return new TrainingRows([.. clean, .. phrases, .. replies], dev);
+    }
+}

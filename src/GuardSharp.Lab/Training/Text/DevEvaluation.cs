@@ -1,0 +1,121 @@
+using GuardSharp.Evaluation.Metrics;
+using GuardSharp.Lab.Training.Rows;
+
+namespace GuardSharp.Lab.Training.Text;
+
+/// <summary>How a network does on the development rows.</summary>
+/// <param name="Auroc">AUROC of each source with at least 50 rows of each class, and of JailbreakBench responses.</param>
+/// <param name="MeanAuroc">Mean over the sources with at least 50 rows of each class.</param>
+/// <param name="Temperature">Divisor of the logit difference with the least negative log-likelihood, every source and class weighing the same.</param>
+/// <param name="Threshold">Probability (after the temperature) at which the mean over sources of recall and of specificity is best.</param>
+/// <param name="Recall">Mean over sources with unsafe rows at the threshold.</param>
+/// <param name="Specificity">Mean over sources with safe rows at the threshold.</param>
+internal sealed record DevReport(
+    IReadOnlyDictionary<string, double> Auroc, double MeanAuroc, double Temperature, double Threshold, double Recall, double Specificity)
+{
+    /// <summary>What decides between runs: the mean of the sources, moderation and responses once more each.</summary>
+    public double Choice => (MeanAuroc + Auroc.GetValueOrDefault("openai-moderation") + Auroc.GetValueOrDefault("jbb-artifacts")) / 3;
+
+    /// <summary>One line.</summary>
+    public override string ToString() =>
+        $"mean AUROC {MeanAuroc:F3} ({string.Join(", ", Auroc.Select(pair => $"{pair.Key} {pair.Value:F3}"))}); recall {Recall:F2}, specificity {Specificity:F2} at {Threshold:F2}, temperature {Temperature:F2}";
+}
+
+/// <summary>Scores the development rows and finds temperature and threshold on them.</summary>
+internal sealed class DevEvaluation(IReadOnlyList<TrainingRow> rows, IReadOnlyList<TrainingExample> examples)
+{
+    private const int MinRowsOfEachClass = 50;
+    private const int BatchTokens = 4096;
+
+    /// <summary>Judges all rows.</summary>
+    public DevReport Run(TextNetwork network, ExampleEncoder encoder) => Report(Score(network, encoder));
+
+    /// <summary>logit(unsafe) - logit(safe) of every example.</summary>
+    private double[] Score(TextNetwork network, ExampleEncoder encoder)
+    {
+        network.Ops.Gradients = false;
+        var scores = new double[examples.Count];
+        var order = new Dictionary<TrainingExample, int>(examples.Index().Select(entry => KeyValuePair.Create(entry.Item, entry.Index)), ReferenceEqualityComparer.Instance);
+        foreach (var batch in BatchPlanner.Plan(examples, BatchTokens, new Random(0)))
+        {
+            using var scope = network.Ops.Scope();
+            var hidden = network.Forward(batch, promptsOnly: true);
+            var last = 0;
+            int[] rowsOfVerdict = [.. batch.Select(example => (last += example.PromptLength) - 1)];
+            var logits = network.Network.Logits(network.Network.Final(hidden, rowsOfVerdict), [encoder.Safe, encoder.Unsafe]);
+            var values = new float[batch.Length * 2];
+            network.Ops.Read(logits, values);
+            for (var row = 0; row < batch.Length; row++)
+                scores[order[batch[row]]] = values[(2 * row) + 1] - values[2 * row];
+        }
+
+        network.Ops.Gradients = true;
+        return scores;
+    }
+
+    private DevReport Report(double[] scores)
+    {
+        var bySource = Enumerable.Range(0, scores.Length).GroupBy(index => rows[examples[index].Row].Source).ToDictionary(group => group.Key, group => group.ToArray());
+        var auroc = new SortedDictionary<string, double>();
+        var balanced = new List<double>();
+        foreach (var (source, members) in bySource)
+        {
+            var unsafeCount = members.Count(index => examples[index].Unsafe);
+            if (unsafeCount == 0 || unsafeCount == members.Length)
+                continue;
+            var enough = Math.Min(unsafeCount, members.Length - unsafeCount) >= MinRowsOfEachClass;
+            if (!enough && source != "jbb-artifacts")
+                continue;
+            auroc[source] = BinaryMetrics.Of([.. members.Select(index => examples[index].Unsafe)], [.. members.Select(index => scores[index])], 0).Auroc!.Value;
+            if (enough)
+                balanced.Add(auroc[source]);
+        }
+
+        var weights = Weights(bySource);
+        var temperature = BestTemperature(scores, weights);
+        var (threshold, recall, specificity) = BestThreshold([.. scores.Select(score => 1 / (1 + Math.Exp(-score / temperature)))], weights);
+        return new DevReport(auroc, balanced.DefaultIfEmpty(0).Average(), temperature, threshold, recall, specificity);
+    }
+
+    /// <summary>Every source counts the same within a class, and both classes the same: bulk sources decide nothing.</summary>
+    private double[] Weights(Dictionary<string, int[]> bySource)
+    {
+        var weights = new double[examples.Count];
+        foreach (var unsafeClass in (bool[])[false, true])
+        {
+            var groups = bySource.Values.Select(members => members.Where(index => examples[index].Unsafe == unsafeClass).ToArray()).Where(members => members.Length > 0).ToList();
+            foreach (var members in groups)
+            {
+                foreach (var index in members)
+                    weights[index] = 0.5 / groups.Count / members.Length;
+            }
+        }
+
+        return weights;
+    }
+
+    private double BestTemperature(double[] scores, double[] weights) =>
+        Enumerable.Range(-10, 31).Select(step => Math.Pow(1.15, step)).MinBy(temperature => Enumerable.Range(0, scores.Length)
+            .Sum(index => weights[index] * Math.Log(1 + Math.Exp((examples[index].Unsafe ? -1 : 1) * scores[index] / temperature))));
+
+    private (double Threshold, double Recall, double Specificity) BestThreshold(double[] probabilities, double[] weights)
+    {
+        var best = (Threshold: 0.5, Recall: 0.0, Specificity: 0.0);
+        for (var threshold = 0.1; threshold < 0.91; threshold += 0.01)
+        {
+            var (recall, specificity) = (0.0, 0.0);
+            for (var index = 0; index < probabilities.Length; index++)
+            {
+                if (examples[index].Unsafe && probabilities[index] >= threshold)
+                    recall += 2 * weights[index];
+                else if (!examples[index].Unsafe && probabilities[index] < threshold)
+                    specificity += 2 * weights[index];
+            }
+
+            if (recall + specificity > best.Recall + best.Specificity)
+                best = (Math.Round(threshold, 2), recall, specificity);
+        }
+
+        return best;
+    }
+}

@@ -1,0 +1,123 @@
+using GuardSharp.Conversations;
+using GuardSharp.Lab.Training.Rows;
+using GuardSharp.Policies;
+using GuardSharp.Prompts;
+using GuardSharp.Tokenization;
+
+namespace GuardSharp.Lab.Training.Text;
+
+/// <summary>Rows to token ids, through the prompt builder that inference uses.</summary>
+internal sealed class ExampleEncoder(ITokenizer tokenizer, int maxTokens)
+{
+    /// <summary>Characters kept of the judged text before tokens are counted.</summary>
+    private const int MaxCharacters = 4000;
+
+    /// <summary>Characters kept of each turn before it: a long context must not push out the text that is judged.</summary>
+    private const int MaxContextCharacters = 2400;
+
+    /// <summary>What the answers' tokens are drawn from: verdicts, codes, separators and the end.</summary>
+    public int[] AnswerTokens { get; } = FindAnswerTokens(tokenizer);
+
+    /// <summary>The id of <c>safe</c>.</summary>
+    public int Safe { get; } = Single(tokenizer, "safe");
+
+    /// <summary>The id of <c>unsafe</c>.</summary>
+    public int Unsafe { get; } = Single(tokenizer, "unsafe");
+
+    /// <summary>The row as an example, or null when the prompt cannot express it (an empty message).</summary>
+    public TrainingExample? Encode(int index, TrainingRow row)
+    {
+        RenderedPrompt prompt;
+        try
+        {
+            prompt = PromptBuilder.Build(PromptVariant.Compact, Shortened(row.Conversation), Policy.MlCommons, new PromptOptions());
+        }
+        catch (InvalidConversationException)
+        {
+            return null;
+        }
+
+        var ids = new List<int>();
+        var judged = 0;
+        foreach (var segment in prompt.Segments)
+        {
+            if (segment is TextSegment text)
+            {
+                judged = ids.Count;
+                tokenizer.Encode(text.Text, ids);
+            }
+            else
+            {
+                ids.Add(Special(((SpecialSegment)segment).Name));
+            }
+        }
+
+        var end = ids[^1];
+        if (ids.Count > maxTokens)
+            judged = Cut(ids, judged, end);
+
+        var answer = Answer(row, end);
+        return new TrainingExample(index, [.. ids, .. answer[..^1]], ids.Count, answer, judged, Math.Max(1, ids.Count - 1 - judged), row.Unsafe);
+    }
+
+    /// <summary>Shortens to the limit: the context's end first, down to half of the limit, then the judged text's end.</summary>
+    /// <returns>Where the judged text starts now.</returns>
+    private int Cut(List<int> ids, int judged, int end)
+    {
+        // The special token before the judged text says whose turn it is, so it stays.
+        var turn = judged - 1;
+        var fromContext = Math.Clamp(turn - (maxTokens / 2), 0, ids.Count - maxTokens);
+        ids.RemoveRange(turn - fromContext, fromContext);
+        if (ids.Count > maxTokens)
+        {
+            ids.RemoveRange(maxTokens, ids.Count - maxTokens);
+            ids[^1] = end;
+        }
+
+        return judged - fromContext;
+    }
+
+    private int[] Answer(TrainingRow row, int end)
+    {
+        if (!row.Unsafe)
+            return [Safe, end];
+        if (row.Categories.Count == 0)
+            return [Unsafe];
+        var ids = new List<int>();
+        tokenizer.Encode($"unsafe\n{string.Join(',', row.Categories)}", ids);
+        return [.. ids, end];
+    }
+
+    private int Special(string name) => tokenizer.TryGetSpecial(name, out var id)
+        ? id
+        : throw new TrainingException($"The tokenizer has no special token {name}, which the prompt needs. Learn it with BpeTrainerOptions.ForGuard.");
+
+    private static Conversation Shortened(Conversation conversation) => new(
+        [.. conversation.Turns.Select((turn, index) => Shortened(turn, index == conversation.Turns.Count - 1 ? MaxCharacters : MaxContextCharacters))]);
+
+    private static Turn Shortened(Turn turn, int limit)
+    {
+        var text = TrainingRow.TextOf(turn);
+        if (text.Length <= limit)
+            return turn;
+        return turn with { Parts = [new TextPart(text[..(char.IsHighSurrogate(text[limit - 1]) ? limit - 1 : limit)])] };
+    }
+
+    private static int Single(ITokenizer tokenizer, string word)
+    {
+        var ids = new List<int>();
+        tokenizer.Encode(word, ids);
+        return ids.Count == 1 ? ids[0] : throw new TrainingException($"The tokenizer cuts \"{word}\" into {ids.Count} tokens; the verdict must be one.");
+    }
+
+    private static int[] FindAnswerTokens(ITokenizer tokenizer)
+    {
+        var ids = new List<int>();
+        tokenizer.Encode("safe", ids);
+        for (var code = 1; code <= 14; code++)
+            tokenizer.Encode($"unsafe\nS{code},S{code}", ids);
+        if (tokenizer.TryGetSpecial("<|eot|>", out var end))
+            ids.Add(end);
+        return [.. ids.Distinct().Order()];
+    }
+}

@@ -1,0 +1,75 @@
+using GuardSharp.Checkpoints;
+using GuardSharp.Lab.Training.Pretrained;
+using GuardSharp.Lab.Training.Rows;
+using GuardSharp.Lab.Training.Text;
+using GuardSharp.Tokenization;
+using TorchSharp;
+
+namespace GuardSharp.Lab.Training;
+
+/// <summary>One training run, from the rows to the finished model folder (<c>model</c> in the output folder).</summary>
+/// <param name="config">What to do.</param>
+/// <param name="report">Progress lines.</param>
+internal sealed class TrainingSession(TrainingConfig config, Action<string> report)
+{
+    /// <summary>Most development rows of a source that holds one verdict only, for each language: enough for a rate.</summary>
+    private const int MaxDevRowsOfOneVerdict = 60;
+
+    /// <summary>Development prompts are cut here: the few longer ones would cost as much as all others.</summary>
+    private const int MaxDevTokens = 384;
+
+    /// <summary>Trains to the end of the schedule, or until it is cancelled; then the state is saved.</summary>
+    /// <param name="resume">Whether to go on from the output folder's state.</param>
+    /// <param name="cancellation">Stops after the step in progress.</param>
+    public void Run(bool resume, CancellationToken cancellation)
+    {
+        torch.set_num_threads(config.Threads);
+        torch.random.manual_seed(config.Seed);
+        var folder = new TrainingFolder(config.Output);
+        var architecture = Llama4Config.Read(Path.GetDirectoryName(Path.GetFullPath(config.Architecture))!);
+        var rows = TrainingRows.Load(config.Data, report);
+        var mixture = Mixture.Of(rows.Train, config.Data.Mixture);
+        report($"an epoch has {mixture.EpochRows} rows, {mixture.DrawEpoch(new Random(0)).Count(row => rows.Train[row].Unsafe)} of them unsafe");
+
+        var tokenizerFile = Path.Combine(folder.Path, TokenizerFile.HuggingFaceName);
+        TokenizerLearning.Ensure(tokenizerFile, rows.Train, architecture.Text.VocabularySize, config.Seed);
+        var tokenizer = TokenizerFile.Load(tokenizerFile);
+        var encoder = new ExampleEncoder(tokenizer, config.Data.MaxTokens);
+        var examples = rows.Train.Select((row, index) => encoder.Encode(index, row)).ToArray();
+
+        using var network = new TextNetwork(architecture, config.Seed);
+        network.Ops.BFloat16Products = config.BFloat16Products;
+        var teacher = Pretrain(network, rows.Train, mixture, tokenizer);
+        var run = new TextRun(config, folder, network, encoder, mixture, examples);
+        using var trainer = new TextTrainer(run, teacher, Dev(rows.Dev, tokenizer), report);
+        trainer.Run(resume, best => ModelFolder.Write(Path.Combine(folder.Path, "model"), config, network, tokenizerFile, best), cancellation);
+    }
+
+    private static DevEvaluation Dev(IReadOnlyList<TrainingRow> rows, BpeTokenizer tokenizer)
+    {
+        var encoder = new ExampleEncoder(tokenizer, MaxDevTokens);
+        var bothVerdicts = rows.GroupBy(row => row.Source).Where(group => group.Any(row => row.Unsafe) && group.Any(row => !row.Unsafe)).Select(group => group.Key).ToHashSet();
+        var chosen = rows.Index().GroupBy(entry => (entry.Item.Source, entry.Item.Language))
+            .SelectMany(group => bothVerdicts.Contains(group.Key.Source) ? group : group.Take(MaxDevRowsOfOneVerdict));
+        return new DevEvaluation(rows, [.. chosen.Select(entry => encoder.Encode(entry.Index, entry.Item)).OfType<TrainingExample>()]);
+    }
+
+    /// <summary>Sets the first embeddings and asks the teacher about every row that will be seen.</summary>
+    private TeacherKnowledge? Pretrain(TextNetwork network, IReadOnlyList<TrainingRow> rows, Mixture mixture, BpeTokenizer tokenizer)
+    {
+        if (config.Pretrained is not { } pretrained)
+            return null;
+
+        using var encoder = new UseLiteEncoder(pretrained.UseLite);
+        var english = rows.Where(row => row.Language == "en").Select(row => row.LastText);
+        var (table, known) = new EmbeddingComposer(tokenizer, encoder, pretrained.Glove)
+            .Compose(english, network.Network.Shape.HiddenSize, pretrained.Deviation, config.Seed);
+        var translated = ForeignEmbeddings.Fill(table, known, rows, tokenizer);
+        using (torch.no_grad())
+            network.Embedding.copy_(table);
+        report($"embedding: {known.Count(isKnown => isKnown)} of {known.Length} tokens start from pretrained vectors, {translated} more from their translations");
+        var seen = TextTrainer.EpochsOf(config, mixture).SelectMany(mixture.DrawEpoch).ToHashSet();
+        var cache = Path.Combine(Path.GetDirectoryName(Path.GetFullPath(config.Output))!, "cache", "use-lite.vectors");
+        return new SentenceTeacher(encoder, config.Seed).Teach(rows, mixture, seen, cache, report);
+    }
+}
