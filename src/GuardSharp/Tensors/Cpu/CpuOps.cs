@@ -22,7 +22,7 @@ internal sealed unsafe partial class CpuOps : ITensorOps
     public CpuOps(int threads = 0, Kernels? kernels = null)
     {
         this.kernels = kernels ?? Kernels.ForThisMachine();
-        pool = new WorkerPool(threads == 0 ? Environment.ProcessorCount : threads);
+        pool = new WorkerPool(threads == 0 ? Environment.ProcessorCount : threads, this.kernels.Prepare);
         (elements, norms, ropes) = (new ElementJob(this.kernels), new NormJob(this.kernels), new RopeJob());
         pack = new PackJob(this.kernels);
         panels = new PanelJob(this.kernels, pack);

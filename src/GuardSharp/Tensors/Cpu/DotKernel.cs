@@ -33,10 +33,14 @@ internal static unsafe class DotKernel<TSimd, TVector, TNumber>
                 s3 = TSimd.MultiplyAdd(TNumber.Load(source + (3 * pitch)), value, s3);
             }
 
-            y[output] = TSimd.Sum(s0) + Rest(x, w, whole, inputs);
-            y[output + 1] = TSimd.Sum(s1) + Rest(x, w + pitch, whole, inputs);
-            y[output + 2] = TSimd.Sum(s2) + Rest(x, w + (2 * pitch), whole, inputs);
-            y[output + 3] = TSimd.Sum(s3) + Rest(x, w + (3 * pitch), whole, inputs);
+            y[output] = TSimd.Sum(s0);
+            y[output + 1] = TSimd.Sum(s1);
+            y[output + 2] = TSimd.Sum(s2);
+            y[output + 3] = TSimd.Sum(s3);
+            if (whole < inputs)
+            {
+                for (var o = 0; o < 4; o++) y[output + o] += Rest(x, w + (o * pitch), whole, inputs);
+            }
         }
 
         for (; output < outputs; output++, w += pitch)
@@ -85,18 +89,27 @@ internal static unsafe class DotKernel<TSimd, TVector, TNumber>
             }
 
             var target = y + output;
-            var second = next == 0 ? 0 : 1;
-            target[second] = TSimd.Sum(b0) + Rest(x, w + next, whole, inputs);
-            target[0] = TSimd.Sum(a0) + Rest(x, w, whole, inputs);
-            target += yPitch;
-            target[second] = TSimd.Sum(b1) + Rest(x1, w + next, whole, inputs);
-            target[0] = TSimd.Sum(a1) + Rest(x1, w, whole, inputs);
-            target += yPitch;
-            target[second] = TSimd.Sum(b2) + Rest(x2, w + next, whole, inputs);
-            target[0] = TSimd.Sum(a2) + Rest(x2, w, whole, inputs);
-            target += yPitch;
-            target[second] = TSimd.Sum(b3) + Rest(x3, w + next, whole, inputs);
-            target[0] = TSimd.Sum(a3) + Rest(x3, w, whole, inputs);
+            target[0] = TSimd.Sum(a0);
+            target[yPitch] = TSimd.Sum(a1);
+            target[2 * yPitch] = TSimd.Sum(a2);
+            target[3 * yPitch] = TSimd.Sum(a3);
+            if (next != 0)
+            {
+                target[1] = TSimd.Sum(b0);
+                target[yPitch + 1] = TSimd.Sum(b1);
+                target[(2 * yPitch) + 1] = TSimd.Sum(b2);
+                target[(3 * yPitch) + 1] = TSimd.Sum(b3);
+            }
+
+            // Calls come last: across a call every vector register would have to be saved.
+            for (var row = 0; row < 4 && whole < inputs; row++, target += yPitch)
+            {
+                target[0] += Rest(x + (row * (nint)inputs), w, whole, inputs);
+                if (next != 0)
+                {
+                    target[1] += Rest(x + (row * (nint)inputs), w + next, whole, inputs);
+                }
+            }
         }
     }
 

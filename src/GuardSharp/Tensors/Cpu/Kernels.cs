@@ -20,6 +20,32 @@ internal abstract unsafe class Kernels
     /// <summary>Rows of a whole tile.</summary>
     public abstract int TileRows { get; }
 
+    /// <summary>Runs what every verdict needs once, on a few numbers: compiling it takes about 30 ms, which a worker spends while the checkpoint is opened.</summary>
+    public void Prepare()
+    {
+        const int length = 64;
+        var memory = stackalloc float[RowAddresses.Most * length];
+        new Span<float>(memory, RowAddresses.Most * length).Clear();
+        var rows = new RowAddresses(memory, 0, 4, length);
+        Widen((byte*)memory, WeightType.BF16, memory, length);
+        RmsNorm(memory, memory, memory, length, 1);
+        Transposition.Pack(rows.Span, 4, memory, 2 * Lanes);
+        for (var vectors = 2; vectors > 0; vectors--)
+        {
+            Tile(new TileFactors(memory, 1, 1), memory, 1, 1, memory, TileRows, vectors, true);
+            Tile(new TileFactors(memory, 1, 1), memory, 1, 1, memory, 4, vectors, true);
+        }
+
+        Transposition.Unpack(memory, 2 * Lanes, 4, null, rows.Span);
+        Mask(memory, 1, 1, 0, memory, memory);
+        Softmax(memory, 1, 1, 1, memory, memory, memory, 1);
+        Elementwise(Element.SwiGlu, memory, memory, memory, Lanes);
+        Elementwise(Element.Add, memory, memory, memory, Lanes);
+        Elementwise(Element.Multiply, memory, memory, memory, Lanes);
+        Dots(memory, 1, (byte*)memory, WeightType.BF16, 1, Lanes, memory, 1);
+        Dots(memory, 1, (byte*)memory, WeightType.F32, 1, Lanes, memory, 1);
+    }
+
     /// <summary>An operation on one or two arrays, flat; <paramref name="b"/> may be null for operations on one.</summary>
     public abstract void Elementwise(Element operation, float* a, float* b, float* y, long length);
 

@@ -53,7 +53,16 @@ internal sealed unsafe class PanelJob(Kernels kernels, PackJob pack) : ParallelJ
         for (var input = 0; input < pack.Inputs; input += InputBlock)
         {
             var inputs = Math.Min(InputBlock, pack.Inputs - input);
-            Widen(firstOutput, outputs, input, inputs, widened);
+            var (block, stride) = ((nint)widened, (nint)inputs);
+            if (ReadDirectly(outputs, endPanel - firstPanel))
+            {
+                (block, stride) = (weight.Data + (nint)((((long)firstOutput * weight.Columns) + input) * sizeof(float)), weight.Columns);
+            }
+            else
+            {
+                Widen(firstOutput, outputs, input, inputs, widened);
+            }
+
             for (var panel = firstPanel; panel < endPanel; panel++)
             {
                 var vectors = pack.Vectors(panel);
@@ -63,7 +72,7 @@ internal sealed unsafe class PanelJob(Kernels kernels, PackJob pack) : ParallelJ
                 for (var row = 0; row < outputs; row += kernels.TileRows)
                 {
                     var ahead = Ahead(firstOutput, outputs, input, ((panel - firstPanel) * outputs / kernels.TileRows) + (row / kernels.TileRows));
-                    var factors = new TileFactors(widened + ((long)row * inputs), inputs, 1, ahead, weight.NumberSize);
+                    var factors = new TileFactors((float*)block + (row * stride), stride, 1, ahead, weight.NumberSize);
                     kernels.Tile(factors, numbers, width, inputs, tiles + ((long)row * width), Math.Min(kernels.TileRows, outputs - row), vectors, input > 0);
                 }
             }
@@ -74,6 +83,9 @@ internal sealed unsafe class PanelJob(Kernels kernels, PackJob pack) : ParallelJ
             Write(panel, sums + ((long)(panel - firstPanel) * outputBlock * pack.PanelRows), firstOutput, outputs);
         }
     }
+
+    /// <summary>True where a copy of the weights would not pay: they are float32 already, few panels use them, and tiles of 4, 8 or 12 rows fit without reading behind the last.</summary>
+    private bool ReadDirectly(int outputs, int panels) => weight!.Type == WeightType.F32 && panels <= 2 && outputs % kernels.TileRows % 4 == 0;
 
     /// <summary>A row of the block of weights that follows, for the tile to fetch from memory while it computes: widening would otherwise wait for each row.</summary>
     private byte* Ahead(int firstOutput, int outputs, int input, int row)

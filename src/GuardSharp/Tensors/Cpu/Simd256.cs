@@ -1,5 +1,6 @@
 using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
+using System.Runtime.Intrinsics.X86;
 
 namespace GuardSharp.Tensors.Cpu;
 
@@ -68,6 +69,11 @@ internal readonly unsafe struct Simd256 : ISimd<Vector256<float>>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static Vector256<int> Widen(ushort* source)
     {
+        if (Avx2.IsSupported)
+        {
+            return Avx2.ConvertToVector256Int32(Vector128.Load(source));
+        }
+
         var (low, high) = Vector128.Widen(Vector128.Load(source));
         return Vector256.Create(low, high).AsInt32();
     }

@@ -1,5 +1,6 @@
 using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
+using System.Runtime.Intrinsics.X86;
 
 namespace GuardSharp.Tensors.Cpu;
 
@@ -69,6 +70,11 @@ internal readonly unsafe struct Simd512 : ISimd<Vector512<float>>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static Vector512<int> Widen(ushort* source)
     {
+        if (Avx512F.IsSupported)
+        {
+            return Avx512F.ConvertToVector512Int32(Vector256.Load(source));
+        }
+
         var (low, high) = Vector256.Widen(Vector256.Load(source));
         return Vector512.Create(low, high).AsInt32();
     }

@@ -26,7 +26,8 @@ internal sealed class WorkerPool : IDisposable
     private volatile bool disposed;
 
     /// <param name="threads">Threads in all, the calling one included.</param>
-    public WorkerPool(int threads)
+    /// <param name="preparation">What the first worker does before its first job, beside the caller; not done where there is no worker.</param>
+    public WorkerPool(int threads, Action? preparation = null)
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(threads, 1);
         Threads = threads;
@@ -37,7 +38,8 @@ internal sealed class WorkerPool : IDisposable
         {
             var index = i;
             wakeUp[i] = new AutoResetEvent(false);
-            workers[i] = new Thread(() => Work(index)) { IsBackground = true, Name = $"GuardSharp worker {i + 1}" };
+            var start = i == 0 ? preparation : null;
+            workers[i] = new Thread(() => Work(index, start)) { IsBackground = true, Name = $"GuardSharp worker {i + 1}" };
             workers[i].Start();
         }
     }
@@ -86,6 +88,11 @@ internal sealed class WorkerPool : IDisposable
 
     public void Dispose()
     {
+        if (disposed)
+        {
+            return;
+        }
+
         disposed = true;
         for (var i = 0; i < workers.Length; i++)
         {
@@ -106,8 +113,9 @@ internal sealed class WorkerPool : IDisposable
         }
     }
 
-    private void Work(int index)
+    private void Work(int index, Action? preparation)
     {
+        preparation?.Invoke();
         long seen = 0;
         while (!disposed)
         {

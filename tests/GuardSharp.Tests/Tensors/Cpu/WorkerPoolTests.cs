@@ -79,6 +79,7 @@ public sealed class WorkerPoolTests
     {
         var pool = new WorkerPool(2);
         pool.Dispose();
+        pool.Dispose();
         Assert.Throws<ObjectDisposedException>(() => pool.Run(new CountingJob(), 1));
     }
 
