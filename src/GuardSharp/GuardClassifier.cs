@@ -14,6 +14,10 @@ namespace GuardSharp;
 /// </remarks>
 public sealed class GuardClassifier : IGuard
 {
+    // A picture of 17 tiles is 23 MB of pixels: few may wait for the engine at a time.
+    private const int PicturesAtOnce = 8;
+
+    private readonly SemaphoreSlim _pictures = new(PicturesAtOnce);
     private readonly LoadedModel _model;
     private readonly GuardOptions _options;
 
@@ -68,13 +72,10 @@ public sealed class GuardClassifier : IGuard
         var grammar = _model.Grammar(rendered);
         // A model that always writes a prefix reads it with the prompt; the check mode watches whether it would.
         int[] read = request.Check ? [] : [.. grammar.Prefix];
-        // Pictures take milliseconds to decode and resize: many conversations do it side by side.
-        var prompt = rendered.Images.Count == 0
-            ? Encode(rendered, read, cancellationToken)
-            : await Task.Run(() => Encode(rendered, read, cancellationToken), cancellationToken).ConfigureAwait(false);
-        using var session = await _model.Engine.ReadAsync(prompt, cancellationToken).ConfigureAwait(false);
+        var (session, tokens, imageTokens) = await ReadAsync(rendered, read, cancellationToken).ConfigureAwait(false);
+        using var prompt = session;
         var reader = new VerdictReader(grammar, ReadingOptionsFor(request, rendered.Policy));
-        var reading = await reader.ReadAsync(new SessionAnswerModel(session, read.Length), cancellationToken).ConfigureAwait(false);
+        var reading = await reader.ReadAsync(new SessionAnswerModel(prompt, read.Length), cancellationToken).ConfigureAwait(false);
         return new Verdict
         {
             Task = rendered.Task,
@@ -87,10 +88,10 @@ public sealed class GuardClassifier : IGuard
             Warnings = [.. reading.Warnings, .. rendered.Neutralised.Select(turn => turn.Warning), .. _model.Warnings],
             Model = Capabilities.Model,
             PolicyVersion = rendered.Policy.Version,
-            PromptTokens = prompt.Length - read.Length,
-            ImageTokens = _model.Encoder.CountPatches(prompt),
+            PromptTokens = tokens - read.Length,
+            ImageTokens = imageTokens,
             Elapsed = Stopwatch.GetElapsedTime(started),
-            Queued = session.Queued,
+            Queued = prompt.Queued,
             AnswerMass = reading.AnswerMass,
         };
     }
@@ -105,6 +106,29 @@ public sealed class GuardClassifier : IGuard
             ? rendered
             : throw new InvalidConversationException(
                 $"The conversation has {rendered.Images.Count} images; {Capabilities.Model} takes at most {Capabilities.MaxImages}. Send fewer images.");
+    }
+
+    private async Task<(PromptSession Session, int Tokens, int ImageTokens)> ReadAsync(
+        RenderedPrompt rendered, int[] answerPrefix, CancellationToken cancellationToken)
+    {
+        if (rendered.Images.Count == 0)
+        {
+            var text = Encode(rendered, answerPrefix, cancellationToken);
+            return (await _model.Engine.ReadAsync(text, cancellationToken).ConfigureAwait(false), text.Length, 0);
+        }
+
+        await _pictures.WaitAsync(cancellationToken).ConfigureAwait(false);
+        try
+        {
+            // Decoding and resizing take milliseconds: conversations with pictures do it side by side.
+            var prompt = await Task.Run(() => Encode(rendered, answerPrefix, cancellationToken), cancellationToken).ConfigureAwait(false);
+            var session = await _model.Engine.ReadAsync(prompt, cancellationToken).ConfigureAwait(false);
+            return (session, prompt.Length, _model.Encoder.CountPatches(prompt));
+        }
+        finally
+        {
+            _pictures.Release();
+        }
     }
 
     /// <summary>The ids and pixels of a rendered prompt.</summary>
