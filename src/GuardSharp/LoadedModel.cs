@@ -27,8 +27,8 @@ internal sealed class LoadedModel : IDisposable
     {
         _checkpoint = checkpoint;
         Manifest = GuardManifest.Read(folder);
-        // Hashing runs beside everything else that loading does; the last line of this constructor waits for it.
-        var digest = Task.Run(() => checkpoint.Digest.OrRecorded(Manifest).Short);
+        // Hashing runs beside everything else that loading does.
+        var digest = Task.Run(() => checkpoint.Digest.Short);
 
         var config = Llama4Config.Read(folder);
         Variant = PromptVariants.Of(folder, Manifest, options.PromptVariant);
@@ -40,11 +40,11 @@ internal sealed class LoadedModel : IDisposable
         StopIds = StopIdsOf(folder, config);
         Warnings = Manifest?.Synthetic == true ? ["synthetic-weights: this model's weights are random; its verdicts mean nothing"] : [];
 
+        Name = $"{Manifest?.Name ?? new DirectoryInfo(folder).Name}@{digest.GetAwaiter().GetResult()}";
         var ops = new CpuOps(options.Threads);
         var network = Bind(ops, checkpoint, config);
         var tiles = config.ImageTokens is { } tokens ? new TileTokens(tokens.Patch, config.Vision!.ImageSize) : TileTokens.None;
         Engine = new GuardEngine(ops, network, tiles, engine);
-        Name = $"{Manifest?.Name ?? new DirectoryInfo(folder).Name}@{digest.GetAwaiter().GetResult()}";
     }
 
     public GuardManifest? Manifest { get; }
@@ -77,8 +77,9 @@ internal sealed class LoadedModel : IDisposable
             _grammars.Clear();
         }
 
+        // The codes themselves are the key: a policy's version is a short hash, and a tenant must never get another's codes.
         return _grammars.GetOrAdd(
-            prompt.Policy.Version, _ => AnswerGrammar.Compile(prompt.Policy, prompt.AnswerPrefix, Encoder.Encode, [.. StopIds]));
+            string.Join(',', prompt.Policy.Categories.Select(c => c.Code)), _ => AnswerGrammar.Compile(prompt.Policy, prompt.AnswerPrefix, Encoder.Encode, [.. StopIds]));
     }
 
     /// <summary>Opens a model folder.</summary>

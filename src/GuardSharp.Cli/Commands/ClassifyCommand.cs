@@ -24,9 +24,9 @@ internal static class ClassifyCommand
         command.SetAction(async (parsed, cancellationToken) =>
         {
             var (batchPath, outputPath) = (parsed.GetValue(batch), parsed.GetValue(output));
-            if ((batchPath is null) != (outputPath is null) || (batchPath is not null && conversation.IsGiven(parsed)))
+            if ((batchPath is null) != (outputPath is null) || (batchPath is not null && conversation.IsMentioned(parsed)))
             {
-                throw new GuardException("--batch FILE and --output FILE go together, and without a text, --image or --conversation.");
+                throw new GuardException("--batch FILE and --output FILE go together, and without a text, --image, --conversation, --role or --question.");
             }
 
             return batchPath is null

@@ -25,7 +25,11 @@ internal sealed class ConversationOptions
         return this;
     }
 
-    /// <summary>True when any of the arguments was given.</summary>
+    /// <summary>True when anything about a single message was said, be it only its role.</summary>
+    public bool IsMentioned(ParseResult parsed) =>
+        IsGiven(parsed) || parsed.GetValue(_role) is not null || parsed.GetValue(_question) is not null;
+
+    /// <summary>True when there is something to judge.</summary>
     public bool IsGiven(ParseResult parsed) =>
         parsed.GetValue(_text) is not null || parsed.GetValue(_file) is not null || parsed.GetValue(_images) is { Length: > 0 };
 

@@ -49,7 +49,8 @@ public static class ConversationJson
     {
         try
         {
-            using var document = JsonDocument.Parse(utf8Json);
+            // Editors put a byte order mark before UTF-8; it is no part of the document.
+            using var document = JsonDocument.Parse(utf8Json.Span.StartsWith("\uFEFF"u8) ? utf8Json[3..] : utf8Json);
             var root = document.RootElement;
             if (root.ValueKind == JsonValueKind.Object && root.TryGetProperty("messages", out var messages))
                 root = messages;

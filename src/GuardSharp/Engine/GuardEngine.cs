@@ -17,6 +17,7 @@ internal sealed class GuardEngine : IDisposable
     private readonly ConcurrentQueue<PromptSession> _released = new();
     private readonly Thread _thread;
     private int _disposed;
+    private int _wakes;
 
     /// <param name="ops">The backend; owned by the engine from now on.</param>
     /// <param name="network">The network, built on <paramref name="ops"/>.</param>
@@ -60,6 +61,12 @@ internal sealed class GuardEngine : IDisposable
     {
         // Caches belong to the engine's thread; it frees them between two passes, at the latest when it ends.
         _released.Enqueue(session);
+        if (Interlocked.Exchange(ref _wakes, 1) == 1)
+        {
+            // One wake-up waits already; more would only take places of real work.
+            return;
+        }
+
         try
         {
             _queue.TryAdd(WakeJob.Instance);
@@ -127,14 +134,18 @@ internal sealed class GuardEngine : IDisposable
         _worker.Dispose();
     }
 
-    private static void Take(EngineJob job, List<EngineJob> batch)
+    private void Take(EngineJob job, List<EngineJob> batch)
     {
         if (job is WakeJob)
         {
             return;
         }
 
-        if (job.Cancellation.IsCancellationRequested)
+        if (Volatile.Read(ref _disposed) != 0)
+        {
+            job.Fail(new ObjectDisposedException(nameof(GuardEngine), "The guard was disposed while this conversation waited."));
+        }
+        else if (job.Cancellation.IsCancellationRequested)
         {
             job.Cancel();
         }
@@ -167,6 +178,7 @@ internal sealed class GuardEngine : IDisposable
 
     private void FreeReleased()
     {
+        Interlocked.Exchange(ref _wakes, 0);
         while (_released.TryDequeue(out var session))
         {
             _worker.Free(session);

@@ -29,7 +29,8 @@ internal static class PolicyJson
     {
         try
         {
-            using var document = JsonDocument.Parse(utf8Json);
+            // Editors put a byte order mark before UTF-8; it is no part of the document.
+            using var document = JsonDocument.Parse(utf8Json.Span.StartsWith("\uFEFF"u8) ? utf8Json[3..] : utf8Json);
             return Read(document.RootElement, source);
         }
         catch (JsonException e)

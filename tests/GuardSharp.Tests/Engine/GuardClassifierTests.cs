@@ -163,6 +163,38 @@ public sealed class GuardClassifierTests : IDisposable
     }
 
     [Fact]
+    public async Task Conversations_that_wait_when_the_guard_is_disposed_fail()
+    {
+        var guard = GuardClassifier.Load(_folder.Path);
+        var waiting = Enumerable.Range(0, 200).Select(_ => guard.ClassifyAsync(Conversation.OfUser(string.Join(' ', Enumerable.Repeat("fox", 100))))).ToList();
+        await guard.DisposeAsync();
+        var outcomes = await Task.WhenAll(waiting.Select(async task =>
+        {
+            try
+            {
+                await task;
+                return "verdict";
+            }
+            catch (ObjectDisposedException)
+            {
+                return "disposed";
+            }
+        }));
+        Assert.Contains("disposed", outcomes);
+    }
+
+    [Fact]
+    public async Task Policies_with_other_codes_get_other_answers()
+    {
+        using var model = LoadedModel.Open(_folder.Path, new GuardOptions());
+        await using var guard = GuardClassifier.Load(_folder.Path);
+        var wide = guard.Render(Conversation.OfUser("fox"), guard.DefaultPolicy);
+        var narrow = guard.Render(Conversation.OfUser("fox"), guard.DefaultPolicy.Only("S1"));
+        Assert.Equal(["S1", "S2", "S3", "S10"], model.Grammar(wide).Codes);
+        Assert.Equal(["S1"], model.Grammar(narrow).Codes);
+    }
+
+    [Fact]
     public void A_tensor_the_network_does_not_know_is_an_error_that_names_it()
     {
         using var other = new TemporaryFolder();
