@@ -20,7 +20,7 @@ internal static class Stopwatches
             for (var c = 0; c < contestants.Count; c++)
             {
                 // Worker threads of the one before may still spin.
-                pause.Wait(2);
+                pause.Wait(20);
                 var call = contestants[c].Call;
                 var repeats = Repeats(contestants[c].Operations);
                 var used = Environment.CpuUsage.TotalTime;

@@ -4,7 +4,7 @@ namespace GuardSharp.Tensors.Cpu;
 internal sealed unsafe partial class CpuOps
 {
     /// <summary>Up to so many rows, dot products with the weights as they lie are faster than panels (measured, docs/performance.md).</summary>
-    private const int FewRows = 12;
+    private const int FewRows = 8;
 
     private readonly PackJob pack;
     private readonly PanelJob panels;
