@@ -1,5 +1,6 @@
 using System.CommandLine;
 using GuardSharp.CommandLine;
+using GuardSharp.Lab.Training.Vision;
 
 namespace GuardSharp.Lab.Training;
 
@@ -11,11 +12,20 @@ internal static class TrainCommand
     {
         var config = new Option<FileInfo>("--config") { Description = "The training configuration (docs/training.md).", Required = true };
         var resume = new Option<bool>("--resume") { Description = "Go on from the output folder's state." };
-        var command = new Command("train", "Trains guardsharp-tiny and writes its model folder.") { config, resume };
+        var visionOnly = new Option<bool>("--vision-only") { Description = "Leave the text stage out: the output folder holds its model." };
+        var command = new Command("train", "Trains guardsharp-tiny and writes its model folder.") { config, resume, visionOnly };
         command.SetAction((arguments, cancellation) =>
         {
             // The loop owns its thread: scopes of torch belong to threads, so nothing may await inside.
-            new TrainingSession(TrainingConfig.Read(arguments.GetRequiredValue(config).FullName), Report).Run(arguments.GetValue(resume), cancellation);
+            var run = TrainingConfig.Read(arguments.GetRequiredValue(config).FullName);
+            if (!arguments.GetValue(visionOnly))
+                new TrainingSession(run, Report).Run(arguments.GetValue(resume), cancellation);
+            if (run.Vision is { } vision && !cancellation.IsCancellationRequested)
+            {
+                using var session = new VisionSession(run, vision, Report);
+                session.Run(arguments.GetValue(resume), cancellation);
+            }
+
             return Task.FromResult(0);
         });
         return command;

@@ -1,5 +1,6 @@
 using System.Text.Json;
 using System.Text.Json.Serialization;
+using GuardSharp.Lab.Training.Vision;
 
 namespace GuardSharp.Lab.Training;
 
@@ -23,6 +24,9 @@ internal sealed record TrainingConfig
 
     /// <summary>Pretrained pieces that help the start; null: from nothing.</summary>
     public PretrainedConfig? Pretrained { get; init; }
+
+    /// <summary>The picture side, trained after the text; null: the model's vision encoder stays untrained.</summary>
+    public VisionConfig? Vision { get; init; }
 
     /// <summary>The optimiser and its schedule.</summary>
     public OptimiserConfig Optimiser { get; init; } = new();

@@ -1,7 +1,6 @@
 using System.Text;
 using GuardSharp.Imaging;
 using GuardSharp.Lab.Training.Vision;
-using GuardSharp.Tokenization;
 using SkiaSharp;
 
 namespace GuardSharp.Tests.Training.Vision;
@@ -94,12 +93,12 @@ public sealed class TypesetRendererTests : IDisposable
     public void A_drawing_says_that_nothing_stands_anywhere()
     {
         var source = new PictureSource(_fonts.Training, _processor, PatchSize, new ByteTokenizer());
-        for (var seed = 0; seed < 20; seed++)
+        for (var seed = 0; seed < 8; seed++)
         {
             var sample = source.OfDrawing(new Random(seed));
             Assert.Empty(sample.Tokens);
-            Assert.All(sample.Letters, l => Assert.Equal(LetterClasses.Nothing, l));
-            Assert.DoesNotContain(sample.Tiles.Pixels, float.IsNaN);
+            Assert.DoesNotContain(sample.Letters, l => l != LetterClasses.Nothing);
+            Assert.False(sample.Tiles.Pixels.Any(float.IsNaN));
         }
     }
 
@@ -108,15 +107,15 @@ public sealed class TypesetRendererTests : IDisposable
     {
         var text = string.Join(' ', Enumerable.Repeat("how do I bake bread", 8));
         var complete = 0;
-        for (var seed = 0; seed < 30; seed++)
+        for (var seed = 0; seed < 20; seed++)
         {
             var (one, two) = (Sampled(text, seed), Sampled(text, seed));
-            Assert.Equal(one.Image.Pixels, two.Image.Pixels);
+            Assert.True(one.Image.Pixels.AsSpan().SequenceEqual(two.Image.Pixels));
             complete += one.IsComplete ? 1 : 0;
         }
 
         // The room is an estimate from the mean width of letters: a wide font may lose its last line.
-        Assert.InRange(complete, 24, 30);
+        Assert.InRange(complete, 16, 20);
     }
 
     private TypesetPicture Sampled(string text, int seed)
@@ -139,21 +138,5 @@ public sealed class TypesetRendererTests : IDisposable
         }
 
         return false;
-    }
-
-    /// <summary>One token a byte.</summary>
-    private sealed class ByteTokenizer : ITokenizer
-    {
-        public int VocabularySize => 256;
-
-        public void Encode(string text, List<int> ids) => ids.AddRange(Encoding.UTF8.GetBytes(text).Select(b => (int)b));
-
-        public bool TryGetSpecial(string name, out int id)
-        {
-            id = 0;
-            return false;
-        }
-
-        public ReadOnlyMemory<byte> BytesOf(int id) => new[] { (byte)id };
     }
 }
