@@ -16,6 +16,8 @@ internal sealed class VisionSession(TrainingConfig config, VisionConfig vision, 
 {
     private const int ReportsPerSave = 6;
     private const int MaxDevRowsOfAClass = 120;
+    // Of four tiles and a global one each, five pictures fill most of the context.
+    private const int MaxImages = 5;
 
     private readonly TypesetFonts _fonts = TypesetFonts.Load();
     private readonly string _textFolder = Path.Combine(config.Output, "model");
@@ -145,7 +147,7 @@ internal sealed class VisionSession(TrainingConfig config, VisionConfig vision, 
             [.. network.Weights.Parameters.OrderBy(entry => entry.Key, StringComparer.Ordinal).Select(entry => (entry.Key, (torch.Tensor)entry.Value))],
             TensorType.BF16);
         using var checkpoint = Checkpoint.Open(_finalFolder);
-        (GuardManifest.Read(_textFolder)! with { WeightsSha256 = checkpoint.Sha256 }).Write(_finalFolder);
+        (GuardManifest.Read(_textFolder)! with { MaxImages = MaxImages, WeightsSha256 = checkpoint.Sha256 }).Write(_finalFolder);
     }
 
     private sealed record Parts(

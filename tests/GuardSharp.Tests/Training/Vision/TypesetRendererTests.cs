@@ -98,7 +98,7 @@ public sealed class TypesetRendererTests : IDisposable
             var sample = source.OfDrawing(new Random(seed));
             Assert.Empty(sample.Tokens);
             Assert.DoesNotContain(sample.Letters, l => l != LetterClasses.Nothing);
-            Assert.False(sample.Tiles.Pixels.Any(float.IsNaN));
+            Assert.DoesNotContain(sample.Tiles.Pixels, pixel => float.IsNaN(pixel));
         }
     }
 
