@@ -24,19 +24,19 @@ internal static class PhraseBook
         foreach (var (act, labelled) in Table("acts").Lines.Index())
         {
             foreach (var (pattern, line) in patterns.Index())
-                AddAll(rows, $"act{act}.{pattern}", labelled[0], languages, column => string.Format(null, line[column], labelled[column + 1]));
+                AddAll(rows, TrainingRow.PhraseSource, $"act{act}.{pattern}", labelled[0], languages, column => string.Format(null, line[column], labelled[column + 1]));
             AddReplies(rows, act, labelled, languages, patterns, replies);
         }
 
         foreach (var (sentence, labelled) in Table("sentences").Lines.Index())
-            AddAll(rows, $"sentence{sentence}", labelled[0], languages, column => labelled[column + 1]);
+            AddAll(rows, TrainingRow.SentenceSource, $"{sentence}", labelled[0], languages, column => labelled[column + 1]);
         return rows;
     }
 
-    private static void AddAll(List<TrainingRow> rows, string key, string label, string[] languages, Func<int, string> text)
+    private static void AddAll(List<TrainingRow> rows, string source, string key, string label, string[] languages, Func<int, string> text)
     {
         for (var column = 0; column < languages.Length; column++)
-            rows.Add(Row($"phrases/{languages[column]}:{key}", languages[column], label, Turn.User(text(column))));
+            rows.Add(Row(source, $"{source}/{languages[column]}:{key}", languages[column], label, Turn.User(text(column))));
     }
 
     /// <summary>For each act and language one refusal (always safe) and one willing answer (as safe as the act).</summary>
@@ -52,7 +52,7 @@ internal static class PhraseBook
                 var reply = choices[(act + column) % choices.Count][column + 1];
                 var text = kind.Key == "refusal" ? reply : $"{reply} {Sentence(asked)}";
                 var label = kind.Key == "refusal" ? "safe" : labelled[0];
-                rows.Add(Row($"phrases/{languages[column]}:{kind.Key}{act}", languages[column], label, Turn.User(asked), Turn.Assistant(text)));
+                rows.Add(Row(TrainingRow.PhraseSource, $"phrases/{languages[column]}:{kind.Key}{act}", languages[column], label, Turn.User(asked), Turn.Assistant(text)));
             }
         }
 
@@ -60,8 +60,8 @@ internal static class PhraseBook
         string Sentence(string asked) => asked.TrimEnd('?', '.', ' ', '।') + ": 1. 2. 3.";
     }
 
-    private static TrainingRow Row(string id, string language, string label, params Turn[] turns) => new(
-        id, TrainingRow.PhraseSource, language, new Conversation(turns), label != "safe", label == "safe" ? [] : [label], null);
+    private static TrainingRow Row(string source, string id, string language, string label, params Turn[] turns) => new(
+        id, source, language, new Conversation(turns), label != "safe", label == "safe" ? [] : [label], null);
 
     /// <summary>A table of the assembly: its column names (but for the label's) and its lines.</summary>
     public static (string[] Header, List<string[]> Lines) Table(string name)

@@ -21,7 +21,7 @@ internal static class ReplyBook
 
     private const int AnswersToJailbreak = 4;
 
-    private static readonly HashSet<string> SafePrompts = ["clinc-oos", "self-instruct-seed", TrainingRow.PhraseSource];
+    private static readonly HashSet<string> SafePrompts = ["clinc-oos", "self-instruct-seed", TrainingRow.PhraseSource, TrainingRow.SentenceSource];
 
     /// <summary>For each fitting English prompt one refusal and one willing answer.</summary>
     /// <param name="rows">The rows whose prompts are answered.</param>

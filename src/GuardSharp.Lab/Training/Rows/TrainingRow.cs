@@ -21,12 +21,15 @@ internal sealed record TrainingRow(
 
     /// <summary>Names the meaning that translations of one text share, or null where the source has no translations.</summary>
     /// <remarks>Ids of the parallel sources end in <c>language:key</c>.</remarks>
-    public string? ParallelKey => Source is "xquad" or "multijail" or "xsafety" or PhraseSource && Id.IndexOf(':', StringComparison.Ordinal) is var at and > 0
+    public string? ParallelKey => Source is "xquad" or "multijail" or "xsafety" or PhraseSource or SentenceSource && Id.IndexOf(':', StringComparison.Ordinal) is var at and > 0
         ? $"{Source}:{Id[(at + 1)..]}"
         : null;
 
-    /// <summary>The source name of sentences this project wrote itself.</summary>
+    /// <summary>The source name of texts this project wrote itself.</summary>
     public const string PhraseSource = "phrases";
+
+    /// <summary>The source name of whole sentences among them: fewer, and seen more often.</summary>
+    public const string SentenceSource = "sentences";
 
     /// <summary>The text of a turn, its parts joined by a blank.</summary>
     public static string TextOf(Turn turn) => string.Join(' ', turn.Parts.OfType<TextPart>().Select(part => part.Text));

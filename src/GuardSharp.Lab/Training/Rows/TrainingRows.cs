@@ -20,7 +20,7 @@ internal sealed record TrainingRows(IReadOnlyList<TrainingRow> Train, IReadOnlyL
         var all = TrainingRowReader.Read(config.Train);
         var licensed = all.Where(row => row.WrittenBy is null || !config.ExcludeWrittenBy.Contains(row.WrittenBy)).ToList();
         var clean = licensed.Where(row => known.Nearest(row.LastText) < config.NearDuplicate).ToList();
-        var phrases = PhraseBook.Rows();
+        List<TrainingRow> phrases = [.. PhraseBook.Rows(), .. RemarkBook.Rows(seed: 1)];
         var replies = ReplyBook.Rows([.. clean, .. phrases], seed: 1);
         report($"rows: {all.Count} read, {all.Count - licensed.Count} left out for their writer, {licensed.Count - clean.Count} for a near duplicate among "
             + $"{dev.Count} development rows, {phrases.Count} phrases and {replies.Count} replies added");
