@@ -105,7 +105,9 @@ public sealed class GuardClassifier : IGuard
         return rendered.Images.Count <= Capabilities.MaxImages
             ? rendered
             : throw new InvalidConversationException(
-                $"The conversation has {rendered.Images.Count} images; {Capabilities.Model} takes at most {Capabilities.MaxImages}. Send fewer images.");
+                Capabilities.MaxImages == 0
+                    ? $"The conversation has {rendered.Images.Count} images, but {Capabilities.Model} judges text alone. Leave them out, or load a model that takes images."
+                    : $"The conversation has {rendered.Images.Count} images; {Capabilities.Model} takes at most {Capabilities.MaxImages}. Send fewer images.");
     }
 
     private async Task<(PromptSession Session, int Tokens, int ImageTokens)> ReadAsync(

@@ -40,6 +40,7 @@ internal sealed class LoadedModel : IDisposable
         StopIds = StopIdsOf(folder, config);
         Warnings = Manifest?.Synthetic == true ? ["synthetic-weights: this model's weights are random; its verdicts mean nothing"] : [];
 
+        // Loading is synchronous and the hash runs on a pool thread that waits for nobody.
         Name = $"{Manifest?.Name ?? new DirectoryInfo(folder).Name}@{digest.GetAwaiter().GetResult()}";
         var ops = new CpuOps(options.Threads);
         var network = Bind(ops, checkpoint, config);
