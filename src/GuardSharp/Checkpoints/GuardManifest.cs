@@ -11,6 +11,9 @@ internal sealed record GuardManifest
     // The layout this version writes and reads.
     private const int Schema = 1;
 
+    // Far above any vocabulary; the network compares with its own.
+    private const int MaxToken = 1 << 24;
+
     /// <summary>The model's name in verdicts.</summary>
     public required string Name { get; init; }
 
@@ -47,6 +50,12 @@ internal sealed record GuardManifest
     /// <summary>Whether the model was trained on synthetic data.</summary>
     public bool Synthetic { get; init; }
 
+    /// <summary>
+    /// The tokens of a pruned output layer, in the order of the rows of <c>lm_head.weight</c> (which has as many); null: every token has its row.
+    /// The logits are expanded back, a token that is not in the list being impossible.
+    /// </summary>
+    public IReadOnlyList<int>? OutputTokens { get; init; }
+
     /// <summary>Licence of the weights (SPDX expression or name).</summary>
     public string? Licence { get; init; }
 
@@ -76,6 +85,7 @@ internal sealed record GuardManifest
             Temperature = root.OptionalNumber("temperature", 0.01, 100) ?? 1,
             WeightsSha256 = root.Text("weightsSha256"),
             Synthetic = root.Flag("synthetic") ?? false,
+            OutputTokens = root.Ints("outputTokens", 0, MaxToken),
             Licence = root.Text("licence"),
         };
         return Check(root, manifest);
@@ -107,6 +117,11 @@ internal sealed record GuardManifest
             throw root.Error("codes", $"\"{Printable.Of(string.Join(", ", manifest.Codes))}\"", "every code may stand once only");
         }
 
+        if (manifest.OutputTokens is { } tokens && (tokens.Count == 0 || tokens.Distinct().Count() != tokens.Count))
+        {
+            throw root.Error("outputTokens", $"a list of {tokens.Count} with repeats or nothing in it", "at least one token is needed, each once");
+        }
+
         return manifest.WeightsSha256 is null || (manifest.WeightsSha256.Length == 64 && manifest.WeightsSha256.All(char.IsAsciiHexDigitLower))
             ? manifest
             : throw root.Error("weightsSha256", $"\"{Printable.Of(manifest.WeightsSha256)}\"", "64 hexadecimal digits in lower case are allowed");
@@ -128,6 +143,17 @@ internal sealed record GuardManifest
         writer.WriteNumber("temperature", Temperature);
         writer.WriteString("weightsSha256", WeightsSha256);
         writer.WriteBoolean("synthetic", Synthetic);
+        if (OutputTokens is not null)
+        {
+            writer.WriteStartArray("outputTokens");
+            foreach (var token in OutputTokens)
+            {
+                writer.WriteNumberValue(token);
+            }
+
+            writer.WriteEndArray();
+        }
+
         writer.WriteString("licence", Licence);
         writer.WriteEndObject();
     }

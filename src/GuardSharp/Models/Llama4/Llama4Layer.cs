@@ -1,4 +1,5 @@
 using GuardSharp.Checkpoints;
+using GuardSharp.Models.Layers;
 using GuardSharp.Tensors;
 
 namespace GuardSharp.Models.Llama4;

@@ -1,6 +1,6 @@
 using GuardSharp.Tensors;
 
-namespace GuardSharp.Models.Llama4;
+namespace GuardSharp.Models.Layers;
 
 /// <summary>The part of a layer behind attention: dense, or a mixture of experts.</summary>
 internal interface IFeedForward
