@@ -41,6 +41,17 @@ internal sealed class ProgressLine(Terminal terminal, string unit, TimeProvider 
         }
     }
 
+    /// <summary>Writes a line of its own, whether or not a person watches.</summary>
+    public void Note(string text)
+    {
+        lock (_gate)
+        {
+            Draw("");
+            terminal.Error.WriteLine(text.ReplaceLineEndings(" "));
+            _columns = 0;
+        }
+    }
+
     /// <summary>Takes the line away.</summary>
     public void Dispose()
     {

@@ -14,6 +14,9 @@ public class GuardException : Exception
 /// <summary>A model folder that cannot be used: a missing, damaged or contradicting file.</summary>
 public sealed class CheckpointException(string message, Exception? innerException = null) : GuardException(message, innerException);
 
+/// <summary>A model that could not be downloaded: gated, absent, unreachable, damaged on the way, or no room for it.</summary>
+public sealed class HubException(string message, Exception? innerException = null) : GuardException(message, innerException);
+
 /// <summary>An image that cannot be judged: damaged, of an unknown kind, or beyond the limits.</summary>
 public sealed class ImageException(string message, Exception? innerException = null) : GuardException(message, innerException);
 

@@ -30,8 +30,10 @@ internal static class ModelCommand
 
             return ExitCode.Done;
         });
-        var command = new Command("model", "What a model folder holds.");
+        var command = new Command("model", "Models of this machine: look at them, download them.");
         command.Add(info);
+        command.Add(ModelListCommand.Create(terminal));
+        command.Add(ModelDownloadCommand.Create(terminal));
         return command;
     }
 

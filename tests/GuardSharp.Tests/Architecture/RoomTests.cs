@@ -20,10 +20,11 @@ public sealed class RoomTests
         ["Tensors"] = [],
         ["Models"] = ["Tensors", "Checkpoints"],
         ["Engine"] = ["Models", "Tensors"],
+        ["Hub"] = ["Checkpoints"],
     };
 
     // The only foreign libraries that the library uses, and where.
-    private static readonly Dictionary<string, string> _libraries = new() { ["SkiaSharp"] = "Imaging" };
+    private static readonly Dictionary<string, string> _libraries = new() { ["SkiaSharp"] = "Imaging", ["Polly"] = "Hub" };
 
     private static readonly ArchUnitNET.Domain.Architecture _library = new ArchLoader().LoadAssemblies(typeof(GuardException).Assembly).Build();
 

@@ -72,7 +72,10 @@ public sealed class ProcessTests(TestModel model) : IDisposable
         return (process.ExitCode, await output, await error);
     }
 
-    private static Process Start(params string[] args)
+    private static Process Start(params string[] args) => Start([], args);
+
+    /// <summary>Starts the command as the shell does, with more variables.</summary>
+    internal static Process Start(Dictionary<string, string?> environment, params string[] args)
     {
         var utf8 = new System.Text.UTF8Encoding(false);
         var start = new ProcessStartInfo(Environment.ProcessPath is { } path && Path.GetFileNameWithoutExtension(path) == "dotnet" ? path : "dotnet", [_program, .. args])
@@ -85,6 +88,11 @@ public sealed class ProcessTests(TestModel model) : IDisposable
             StandardErrorEncoding = utf8,
         };
         start.Environment["LC_ALL"] = "C";
+        foreach (var (name, value) in environment)
+        {
+            start.Environment[name] = value;
+        }
+
         return Process.Start(start)!;
     }
 }
