@@ -33,7 +33,7 @@ public sealed class GuardClassifier : IGuard
             CustomCategories = manifest?.CustomCategories ?? true,
             NarrowedPolicies = manifest?.NarrowedPolicies ?? true,
             Languages = manifest?.Languages ?? [],
-            MaxImages = model.Images is null ? 0 : options.MaxImages ?? manifest?.MaxImages ?? 5,
+            MaxImages = model.Images is null ? 0 : options.MaxImages ?? manifest?.MaxImages ?? model.MaxImages,
             MaxContextTokens = model.MaxContextTokens,
             PromptVariant = model.Variant,
             Threshold = manifest?.Threshold ?? 0.5,

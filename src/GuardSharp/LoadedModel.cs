@@ -3,7 +3,6 @@ using GuardSharp.Checkpoints;
 using GuardSharp.Engine;
 using GuardSharp.Imaging;
 using GuardSharp.Models;
-using GuardSharp.Models.Llama4;
 using GuardSharp.Policies;
 using GuardSharp.Prompts;
 using GuardSharp.Tensors.Cpu;
@@ -21,6 +20,7 @@ internal sealed class LoadedModel : IDisposable
     private const int MaxGrammars = 256;
 
     private readonly Checkpoint _checkpoint;
+    private readonly IReadOnlySet<int>? _outputs;
     private readonly ConcurrentDictionary<string, AnswerGrammar> _grammars = new();
 
     private LoadedModel(string folder, GuardOptions options, EngineOptions engine, Checkpoint checkpoint)
@@ -30,13 +30,16 @@ internal sealed class LoadedModel : IDisposable
         // Hashing runs beside everything else that loading does.
         var digest = Task.Run(() => checkpoint.Digest.Short);
 
-        var config = Llama4Config.Read(folder);
+        var config = ModelConfig.Read(folder);
+        var family = ModelFamily.Of(config);
         Variant = PromptVariants.Of(folder, Manifest, options.PromptVariant);
         var tokenizer = TokenizerFile.Load(folder);
-        Encoder = new PromptEncoder(tokenizer, config.Vision?.TokensPerTile ?? 0);
-        CheckTokens(folder, config, tokenizer);
-        Images = config.Vision is { } vision ? new Llama4ImageProcessor(Llama4ImageSettingsFile.Read(folder, vision.ImageSize)) : null;
-        MaxContextTokens = Math.Min(options.MaxContextTokens ?? DefaultContextTokens, config.Text.MaxPositions);
+        Encoder = new PromptEncoder(tokenizer, family.Images?.Markup);
+        CheckTokens(folder, config, family.Images, tokenizer);
+        Images = family.Images?.Processor(folder);
+        MaxImages = family.Images?.MaxImages ?? 0;
+        _outputs = config.Dimensions.OutputTokens;
+        MaxContextTokens = Math.Min(options.MaxContextTokens ?? DefaultContextTokens, config.Dimensions.MaxPositions);
         StopIds = StopIdsOf(folder, config);
         Warnings = Manifest?.Synthetic == true ? ["synthetic-weights: this model's weights are random; its verdicts mean nothing"] : [];
 
@@ -44,8 +47,7 @@ internal sealed class LoadedModel : IDisposable
         Name = $"{Manifest?.Name ?? new DirectoryInfo(folder).Name}@{digest.GetAwaiter().GetResult()}";
         var ops = new CpuOps(options.Threads);
         var network = Bind(ops, checkpoint, config);
-        var tiles = config.ImageTokens is { } tokens ? new TileTokens(tokens.Patch, config.Vision!.ImageSize) : TileTokens.None;
-        Engine = new GuardEngine(ops, network, tiles, engine);
+        Engine = new GuardEngine(ops, network, family.Images?.Tokens ?? TileTokens.None, engine);
     }
 
     public GuardManifest? Manifest { get; }
@@ -55,7 +57,10 @@ internal sealed class LoadedModel : IDisposable
     public PromptEncoder Encoder { get; }
 
     /// <summary>Makes tiles of pictures; null when the model takes text alone.</summary>
-    public Llama4ImageProcessor? Images { get; }
+    public IImageProcessor? Images { get; }
+
+    /// <summary>Most pictures of a conversation where neither manifest nor options say.</summary>
+    public int MaxImages { get; }
 
     public GuardEngine Engine { get; }
 
@@ -79,8 +84,7 @@ internal sealed class LoadedModel : IDisposable
         }
 
         // The codes themselves are the key: a policy's version is a short hash, and a tenant must never get another's codes.
-        return _grammars.GetOrAdd(
-            string.Join(',', prompt.Policy.Categories.Select(c => c.Code)), _ => AnswerGrammar.Compile(prompt.Policy, prompt.AnswerPrefix, Encoder.Encode, [.. StopIds]));
+        return _grammars.GetOrAdd(string.Join(',', prompt.Policy.Categories.Select(c => c.Code)), _ => Compile(prompt));
     }
 
     /// <summary>Opens a model folder.</summary>
@@ -105,12 +109,31 @@ internal sealed class LoadedModel : IDisposable
         _checkpoint.Dispose();
     }
 
-    private static Llama4Network Bind(CpuOps ops, Checkpoint checkpoint, Llama4Config config)
+    private AnswerGrammar Compile(RenderedPrompt prompt)
+    {
+        var grammar = AnswerGrammar.Compile(prompt.Policy, prompt.AnswerPrefix, Encoder.Encode, [.. StopIds]);
+        if (_outputs is null)
+        {
+            return grammar;
+        }
+
+        if (!_outputs.Contains(grammar.SafeToken) || !_outputs.Contains(grammar.UnsafeToken) || !StopIds.Any(_outputs.Contains))
+        {
+            throw new CheckpointException(
+                $"{GuardManifest.FileName}: \"outputTokens\" lacks the tokens of \"safe\" ({grammar.SafeToken}), \"unsafe\" ({grammar.UnsafeToken}) or every end of an answer ({string.Join(", ", StopIds)}). Is it from the same checkpoint?");
+        }
+
+        var missing = grammar.First.Tokens.Concat(grammar.Later.Tokens).Where(token => !_outputs.Contains(token)).Distinct().ToList();
+        return missing.Count == 0 ? grammar : throw new InvalidConversationException(
+            $"The policy {CodeRanges.Format(prompt.Policy.Categories)} needs the tokens {string.Join(", ", missing)}, which the pruned output layer of {Name} does not have. Leave out the categories that its model card does not name.");
+    }
+
+    private static IGuardNetwork Bind(CpuOps ops, Checkpoint checkpoint, IModelConfig config)
     {
         try
         {
-            var weights = new CheckpointWeights(checkpoint);
-            var network = new Llama4Network(ops, weights, config);
+            var weights = new CheckpointWeights(checkpoint, config.NamesIn(checkpoint));
+            var network = GuardNetworks.Create(ops, weights, config);
             weights.RequireAllUsed();
             return network;
         }
@@ -122,24 +145,22 @@ internal sealed class LoadedModel : IDisposable
         }
     }
 
-    private int[] StopIdsOf(string folder, Llama4Config config)
-    {
-        // The templates end an answer with <|eot|>; the configured ids end one as well.
-        return [.. GenerationConfig.EndIds(folder, config.Text).Append(Encoder.Special("<|eot|>")).Distinct()];
-    }
+    // The templates end an answer with their end tag; the configured ids end one as well.
+    private int[] StopIdsOf(string folder, IModelConfig config) =>
+        [.. GenerationConfig.EndIds(folder, config).Append(Encoder.Special(PromptBuilder.EndTagOf(Variant))).Distinct()];
 
-    private void CheckTokens(string folder, Llama4Config config, BpeTokenizer tokenizer)
+    private void CheckTokens(string folder, IModelConfig config, ImageInput? images, BpeTokenizer tokenizer)
     {
-        if (tokenizer.VocabularySize > config.Text.VocabularySize)
+        if (tokenizer.VocabularySize > config.Dimensions.InputIds)
         {
             throw new CheckpointException(
-                $"{folder}: the tokenizer has {tokenizer.VocabularySize} ids but config.json says vocab_size {config.Text.VocabularySize}. Are they from the same checkpoint?");
+                $"{folder}: the tokenizer has {tokenizer.VocabularySize} ids but config.json says vocab_size {config.Dimensions.InputIds}. Are they from the same checkpoint?");
         }
 
-        if (config.ImageTokens is { } tokens && Encoder.Special("<|patch|>") != tokens.Patch)
+        if (images is { } input && Encoder.Special(input.Markup.Placeholder) is var seen && seen != input.Tokens.PatchToken)
         {
             throw new CheckpointException(
-                $"{folder}: <|patch|> is {Encoder.Special("<|patch|>")} in the tokenizer but image_token_index is {tokens.Patch} in config.json. Are they from the same checkpoint?");
+                $"{folder}: {input.Markup.Placeholder} is {seen} in the tokenizer but image_token_index is {input.Tokens.PatchToken} in config.json. Are they from the same checkpoint?");
         }
     }
 }

@@ -5,19 +5,27 @@ using GuardSharp.Tokenization;
 
 namespace GuardSharp;
 
-/// <summary>Rendered prompts and tiled images to token ids: special tokens by name, text by the tokenizer, images by the layout of model note L11.</summary>
+/// <summary>Rendered prompts and tiled images to token ids: special tokens by name, text by the tokenizer, images by their markup.</summary>
 /// <remarks>Safe from any thread. A special id comes from a special segment or an image only, never from text.</remarks>
-internal sealed class PromptEncoder(ITokenizer tokenizer, int tokensPerTile)
+/// <param name="tokenizer">The model's tokenizer.</param>
+/// <param name="images">How pictures stand in the ids; null: the model takes text alone.</param>
+internal sealed class PromptEncoder(ITokenizer tokenizer, IImageMarkup? images)
 {
+    /// <summary>An encoder for models that read pictures as tiles of patch tokens.</summary>
+    public PromptEncoder(ITokenizer tokenizer, int tokensPerTile)
+        : this(tokenizer, new TileMarkup(tokensPerTile))
+    {
+    }
+
     /// <summary>The prompt's ids, split where the part that depends on task and policy alone ends.</summary>
-    public EncodedPrompt Encode(RenderedPrompt prompt, IReadOnlyList<TiledImage> images)
+    public EncodedPrompt Encode(RenderedPrompt prompt, IReadOnlyList<TiledImage> pictures)
     {
         var ids = new List<int>();
         var prefix = 0;
         for (var i = 0; i < prompt.Segments.Count; i++)
         {
             var start = ids.Count;
-            Append(prompt.Segments[i], images, ids);
+            Append(prompt.Segments[i], pictures, ids);
             if (i < prompt.PrefixSegments)
             {
                 prefix = ids.Count;
@@ -30,7 +38,7 @@ internal sealed class PromptEncoder(ITokenizer tokenizer, int tokensPerTile)
 
         // The last token is always read anew: its row gives the verdict.
         prefix = Math.Min(prefix, ids.Count - 1);
-        return new EncodedPrompt([.. ids.Take(prefix)], [.. ids.Skip(prefix)], [.. images.Select(image => image.Pixels)]);
+        return new EncodedPrompt([.. ids.Take(prefix)], [.. ids.Skip(prefix)], [.. pictures.Select(picture => picture.Pixels)]);
     }
 
     /// <summary>Ids of plain text.</summary>
@@ -47,11 +55,11 @@ internal sealed class PromptEncoder(ITokenizer tokenizer, int tokensPerTile)
         ? id
         : throw new CheckpointException($"The tokenizer has no special token {name}, which the prompt needs. Is the tokenizer from the same checkpoint?");
 
-    /// <summary>How many tokens of a prompt stand for images' patches.</summary>
+    /// <summary>How many tokens of a prompt stand for its pictures.</summary>
     public int CountPatches(EncodedPrompt prompt) =>
-        prompt.Images.Count == 0 ? 0 : prompt.Rest.Count(id => id == Special("<|patch|>"));
+        prompt.Images.Count == 0 ? 0 : prompt.Rest.Count(id => id == Special(images!.Placeholder));
 
-    private void Append(PromptSegment segment, IReadOnlyList<TiledImage> images, List<int> ids)
+    private void Append(PromptSegment segment, IReadOnlyList<TiledImage> pictures, List<int> ids)
     {
         switch (segment)
         {
@@ -62,39 +70,10 @@ internal sealed class PromptEncoder(ITokenizer tokenizer, int tokensPerTile)
                 tokenizer.Encode(text.Text, ids);
                 break;
             case ImageSegment image:
-                AppendImage(images[image.Index], ids);
+                (images ?? throw new InvalidOperationException("An image in the prompt of a model that takes text alone.")).Append(pictures[image.Index], Special, ids);
                 break;
             default:
                 throw new InvalidOperationException($"Unknown segment {segment.GetType()}.");
-        }
-    }
-
-    private void AppendImage(TiledImage image, List<int> ids)
-    {
-        ids.Add(Special("<|image_start|>"));
-        if (image.HasGlobalTile)
-        {
-            for (var row = 0; row < image.GridRows; row++)
-            {
-                for (var column = 0; column < image.GridColumns; column++)
-                {
-                    AppendTile(ids);
-                    ids.Add(Special(column < image.GridColumns - 1 ? "<|tile_x_separator|>" : "<|tile_y_separator|>"));
-                }
-            }
-        }
-
-        ids.Add(Special("<|image|>"));
-        AppendTile(ids);
-        ids.Add(Special("<|image_end|>"));
-    }
-
-    private void AppendTile(List<int> ids)
-    {
-        var patch = Special("<|patch|>");
-        for (var i = 0; i < tokensPerTile; i++)
-        {
-            ids.Add(patch);
         }
     }
 

@@ -6,7 +6,7 @@ namespace GuardSharp;
 /// <summary>Which wording of the prompt a model folder wants.</summary>
 internal static class PromptVariants
 {
-    /// <summary>The one that was named, else the manifest's, else what the chat template's wording says.</summary>
+    /// <summary>The one that was named, else the manifest's, else what the chat template's wording says, else that of the architecture.</summary>
     /// <exception cref="CheckpointException">The manifest names an unknown one, or the template is of no known wording.</exception>
     public static PromptVariant Of(string folder, GuardManifest? manifest, PromptVariant? named)
     {
@@ -18,6 +18,8 @@ internal static class PromptVariants
                     $"{folder}: promptVariant of {GuardManifest.FileName} is \"{name}\"; it may be {string.Join(", ", Enum.GetNames<PromptVariant>())}.");
         }
 
-        return TemplateProbe.Choose(named is null ? ChatTemplate.Read(folder) : null, named, folder);
+        return named ?? (ChatTemplate.Read(folder) is { } template
+            ? TemplateProbe.Choose(template, folder)
+            : ModelFamily.Of(ModelConfig.Read(folder)).DefaultVariant);
     }
 }

@@ -20,7 +20,7 @@ internal sealed record ModelCard
     public required string Sha256 { get; init; }
 
     /// <summary>config.json.</summary>
-    public required Llama4Config Config { get; init; }
+    public required IModelConfig Config { get; init; }
 
     /// <summary>guardsharp.json; null: there is none.</summary>
     public required GuardManifest? Manifest { get; init; }
@@ -48,7 +48,7 @@ internal sealed record ModelCard
             Folder = folder,
             Name = manifest is null ? new DirectoryInfo(folder).Name : $"{manifest.Name} {manifest.Version}",
             Sha256 = checkpoint.Sha256,
-            Config = Llama4Config.Read(folder),
+            Config = ModelConfig.Read(folder),
             Manifest = manifest,
             Variant = FindVariant(folder, manifest),
             Parameters = checkpoint.Tensors.Sum(tensor => tensor.Count),
@@ -60,18 +60,18 @@ internal sealed record ModelCard
     /// <summary>The card as lines for a person.</summary>
     public IEnumerable<(string Name, string Value)> Lines()
     {
-        var text = Config.Text;
+        var text = Config.Dimensions;
         yield return ("model", Name);
         yield return ("folder", Path.GetFullPath(Folder));
         yield return ("weights", Invariant($"{Parameters:N0} parameters, {(double)WeightBytes / MiB:F1} MiB, {string.Join(" ", Types)}"));
         yield return ("sha256", Sha256);
         yield return ("text", Invariant($"{text.Layers} layers of {text.HiddenSize}, {text.Heads} heads, {text.KeyHeads} key heads of {text.HeadSize}, vocabulary {text.VocabularySize:N0}{(text.Experts > 0 ? Invariant($", {text.Experts} experts") : "")}"));
         yield return ("context", Invariant($"{text.MaxPositions:N0} tokens"));
-        yield return ("images", (Config.Vision, Manifest?.MaxImages) switch
+        yield return ("images", (text.Vision, Manifest?.MaxImages) switch
         {
             (null, _) => "none, text alone",
             (_, 0) => "none: the model has an encoder but was not trained on images",
-            var (vision, most) => Invariant($"tiles of {vision.ImageSize} pixels, {vision.TokensPerTile} tokens each, {vision.Layers} layers of {vision.HiddenSize}{(most is null ? "" : Invariant($", at most {most} images"))}"),
+            var (vision, most) => Invariant($"tiles of {vision.TileSize} pixels, {vision.TokensPerTile} tokens each, {vision.Layers} layers of {vision.HiddenSize}{(most is null ? "" : Invariant($", at most {most} images"))}"),
         });
         yield return ("prompt", Variant?.ToString() ?? "unknown: name one with --prompt-variant");
         yield return ("categories", Manifest is null ? "S1 to S14 (no guardsharp.json)" : string.Join(" ", Manifest.Codes));
@@ -98,14 +98,14 @@ internal sealed record ModelCard
         json.WriteNumber("parameters", Parameters);
         json.WriteNumber("bytes", WeightBytes);
         json.WriteTexts("types", Types);
-        json.WriteNumber("layers", Config.Text.Layers);
-        json.WriteNumber("hiddenSize", Config.Text.HiddenSize);
-        json.WriteNumber("vocabularySize", Config.Text.VocabularySize);
-        json.WriteNumber("experts", Config.Text.Experts);
-        json.WriteNumber("maxContextTokens", Config.Text.MaxPositions);
-        json.WriteNumber("tileSize", Config.Vision?.ImageSize ?? 0);
-        json.WriteNumber("tokensPerTile", Config.Vision?.TokensPerTile ?? 0);
-        json.WriteNumber("maxImages", Manifest?.MaxImages ?? (Config.Vision is null ? 0 : 5));
+        json.WriteNumber("layers", Config.Dimensions.Layers);
+        json.WriteNumber("hiddenSize", Config.Dimensions.HiddenSize);
+        json.WriteNumber("vocabularySize", Config.Dimensions.VocabularySize);
+        json.WriteNumber("experts", Config.Dimensions.Experts);
+        json.WriteNumber("maxContextTokens", Config.Dimensions.MaxPositions);
+        json.WriteNumber("tileSize", Config.Dimensions.Vision?.TileSize ?? 0);
+        json.WriteNumber("tokensPerTile", Config.Dimensions.Vision?.TokensPerTile ?? 0);
+        json.WriteNumber("maxImages", Manifest?.MaxImages ?? (Config.Dimensions.Vision is null ? 0 : 5));
         json.WriteString("promptVariant", Variant?.ToString());
         json.WriteTexts("codes", Manifest?.Codes ?? [.. Policy.MlCommons.Categories.Select(category => category.Code)]);
         json.WriteTexts("languages", Manifest?.Languages ?? []);

@@ -2,10 +2,10 @@ namespace GuardSharp.Checkpoints;
 
 /// <summary>config.json of the llama4 architecture (Llama Guard 4, Scout, guardsharp-tiny), resolved: no key is left to be interpreted.</summary>
 /// <remarks>Keys and their meaning: tests/golden/README.md, notes L1 to L12, after transformers' Llama4Config.</remarks>
-internal sealed record Llama4Config
+internal sealed record Llama4Config : IModelConfig
 {
     /// <summary>The file's name.</summary>
-    public const string FileName = "config.json";
+    public const string FileName = ModelConfig.FileName;
 
     /// <summary>The language model.</summary>
     public required Llama4TextConfig Text { get; init; }
@@ -18,6 +18,23 @@ internal sealed record Llama4Config
 
     /// <summary>Keys of the file that this version does not know. They did not change anything.</summary>
     public required IReadOnlyList<string> UnknownKeys { get; init; }
+
+    /// <inheritdoc/>
+    public string Architecture => "llama4";
+
+    /// <inheritdoc/>
+    public IReadOnlyList<int> EndIds => Text.EndIds;
+
+    /// <inheritdoc/>
+    public ModelDimensions Dimensions => new(Text.Layers, Text.HiddenSize, Text.Heads, Text.KeyHeads, Text.HeadSize, Text.VocabularySize, Text.MaxPositions)
+    {
+        Experts = Text.MoeLayers.Contains(true) ? Text.Experts : 0,
+        ChunkSize = Text.ChunkSize,
+        Vision = Vision is { } vision ? new VisionDimensions(vision.Layers, vision.HiddenSize, vision.ImageSize, vision.TokensPerTile) : null,
+    };
+
+    /// <inheritdoc/>
+    public IEnumerable<(string Name, long[] Shape)> Tensors() => Llama4Layout.Tensors(this);
 
     /// <summary>Reads config.json of a model folder.</summary>
     /// <exception cref="CheckpointException">Names the file, the key, what was seen and what is allowed.</exception>

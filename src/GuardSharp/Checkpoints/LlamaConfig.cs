@@ -2,7 +2,7 @@ namespace GuardSharp.Checkpoints;
 
 /// <summary>config.json of the llama architecture (Llama Guard 3 8B and 1B), resolved: no key is left to be interpreted.</summary>
 /// <remarks>Keys and their meaning: tests/golden/README.md, section "Llama", after transformers' LlamaConfig.</remarks>
-internal sealed record LlamaConfig
+internal sealed record LlamaConfig : IModelConfig
 {
     /// <summary>Rows of the embedding and columns of the full logits.</summary>
     public required int VocabularySize { get; init; }
@@ -63,10 +63,22 @@ internal sealed record LlamaConfig
     /// <summary>Rows of the head.</summary>
     public int HeadRows => OutputTokens?.Length ?? VocabularySize;
 
+    /// <inheritdoc/>
+    public string Architecture => "llama";
+
+    /// <inheritdoc/>
+    public ModelDimensions Dimensions => new(Layers, HiddenSize, Heads, KeyHeads, HeadSize, VocabularySize, MaxPositions)
+    {
+        OutputTokens = OutputTokens?.ToHashSet(),
+    };
+
+    /// <inheritdoc/>
+    public IEnumerable<(string Name, long[] Shape)> Tensors() => LlamaLayout.Tensors(this);
+
     /// <summary>Reads config.json of a model folder, and from its guardsharp.json which tokens a pruned head has.</summary>
     /// <exception cref="CheckpointException">Names the file, the key, what was seen and what is allowed.</exception>
     public static LlamaConfig Read(string folder) =>
-        JsonSection.ReadFile(Path.Combine(folder, Llama4Config.FileName), LlamaConfigReader.Read).WithOutputTokens(GuardManifest.Read(folder)?.OutputTokens);
+        JsonSection.ReadFile(Path.Combine(folder, ModelConfig.FileName), LlamaConfigReader.Read).WithOutputTokens(GuardManifest.Read(folder)?.OutputTokens);
 
     /// <summary>The network with a head of these tokens alone.</summary>
     /// <exception cref="CheckpointException">The tokens are no ids of the vocabulary, or there is no head of its own to prune.</exception>
@@ -80,7 +92,7 @@ internal sealed record LlamaConfig
         if (TieWordEmbeddings)
         {
             throw new CheckpointException(
-                $"{GuardManifest.FileName}: \"outputTokens\" names the rows of a pruned lm_head, but {Llama4Config.FileName} says tie_word_embeddings true. Set that to false and store lm_head.weight, or remove outputTokens.");
+                $"{GuardManifest.FileName}: \"outputTokens\" names the rows of a pruned lm_head, but {ModelConfig.FileName} says tie_word_embeddings true. Set that to false and store lm_head.weight, or remove outputTokens.");
         }
 
         foreach (var token in tokens)
@@ -88,7 +100,7 @@ internal sealed record LlamaConfig
             if (token >= VocabularySize)
             {
                 throw new CheckpointException(
-                    $"{GuardManifest.FileName}: \"outputTokens\" holds {token}, but {Llama4Config.FileName} says vocab_size {VocabularySize}. Are they from the same checkpoint?");
+                    $"{GuardManifest.FileName}: \"outputTokens\" holds {token}, but {ModelConfig.FileName} says vocab_size {VocabularySize}. Are they from the same checkpoint?");
             }
         }
 

@@ -2,7 +2,7 @@ namespace GuardSharp.Checkpoints;
 
 /// <summary>config.json of the mllama architecture (Llama Guard 3 Vision), resolved: no key is left to be interpreted.</summary>
 /// <remarks>Keys and their meaning: tests/golden/README.md, notes M1 to M13, after transformers' MllamaConfig.</remarks>
-internal sealed record MllamaConfig
+internal sealed record MllamaConfig : IModelConfig
 {
     /// <summary>The language model.</summary>
     public required MllamaTextConfig Text { get; init; }
@@ -15,6 +15,25 @@ internal sealed record MllamaConfig
 
     /// <summary>Keys of the file that this version does not know. They did not change anything.</summary>
     public required IReadOnlyList<string> UnknownKeys { get; init; }
+
+    /// <inheritdoc/>
+    public string Architecture => "mllama";
+
+    /// <inheritdoc/>
+    public IReadOnlyList<int> EndIds => Text.EndIds;
+
+    /// <inheritdoc/>
+    public ModelDimensions Dimensions => new(Text.Layers, Text.HiddenSize, Text.Heads, Text.KeyHeads, Text.HeadSize, Text.VocabularySize, Text.MaxPositions)
+    {
+        InputIds = Text.EmbeddingRows,
+        Vision = new VisionDimensions(Vision.LocalLayers + Vision.GlobalLayers, Vision.HiddenSize, Vision.ImageSize, TokensPerTile: 0),
+    };
+
+    /// <inheritdoc/>
+    public IEnumerable<(string Name, long[] Shape)> Tensors() => MllamaLayout.Tensors(this);
+
+    /// <inheritdoc/>
+    public Func<string, string> NamesIn(Checkpoint checkpoint) => MllamaNames.Of(checkpoint);
 
     /// <summary>Reads config.json of a model folder.</summary>
     /// <exception cref="CheckpointException">Names the file, the key, what was seen and what is allowed.</exception>

@@ -17,7 +17,7 @@ internal sealed record ModelSummary
     public required string Folder { get; init; }
 
     /// <summary>The network, as config.json describes it.</summary>
-    public required Llama4Config Config { get; init; }
+    public required IModelConfig Config { get; init; }
 
     /// <summary>guardsharp.json; null: there is none.</summary>
     public required GuardManifest? Manifest { get; init; }
@@ -50,7 +50,7 @@ internal sealed record ModelSummary
     public static ModelSummary Read(string folder, bool fullHash = false)
     {
         using var checkpoint = Checkpoint.Open(folder);
-        var config = Llama4Config.Read(folder);
+        var config = ModelConfig.Read(folder);
         var manifest = GuardManifest.Read(folder);
         var digest = fullHash ? WeightsDigest.ComputeFull(checkpoint.Files) : checkpoint.Digest;
         return new ModelSummary
@@ -63,24 +63,24 @@ internal sealed record ModelSummary
             FileBytes = checkpoint.Files.Sum(file => file.Bytes),
             OtherFiles = [.. OtherNames.Where(name => File.Exists(Path.Combine(folder, name)))],
             Problems = [.. Compare(checkpoint, config), .. CompareHash(manifest, digest)],
-            Warnings = [.. config.UnknownKeys.Select(key => $"{Llama4Config.FileName}: the key \"{key}\" is unknown and was not read")],
+            Warnings = [.. config.UnknownKeys.Select(key => $"{ModelConfig.FileName}: the key \"{key}\" is unknown and was not read")],
         };
     }
 
     /// <summary>The summary as label and text, for a table.</summary>
     public IEnumerable<(string Label, string Value)> Lines()
     {
-        var text = Config.Text;
+        var text = Config.Dimensions;
         yield return ("Folder", Folder);
         yield return ("Name", Manifest is { } manifest ? $"{manifest.Name} {manifest.Version}" : $"(no {GuardManifest.FileName})");
-        yield return ("Architecture", text.MoeLayers.Contains(true) ? $"llama4, mixture of {text.Experts} experts" : "llama4, dense");
+        yield return ("Architecture", text.Experts > 0 ? $"{Config.Architecture}, mixture of {text.Experts} experts" : $"{Config.Architecture}, dense");
         yield return ("Parameters", Invariant($"{Parameters:N0}"));
         yield return ("Weights", Invariant($"{string.Join(", ", Types.Select(type => type.Type.FileName()))}, {FileBytes:N0} bytes"));
         yield return ("SHA-256", Digest.IsSample ? $"{Digest.Hex} (of a sample)" : Digest.Hex);
         yield return ("Text", Invariant($"{text.Layers} layers, width {text.HiddenSize}, {text.Heads} heads of {text.HeadSize}, {text.KeyHeads} key heads, vocabulary {text.VocabularySize}"));
         yield return ("Context", Invariant($"{text.MaxPositions} tokens{(text.ChunkSize is { } chunk ? $", attention in chunks of {chunk}" : "")}"));
-        yield return ("Vision", Config.Vision is { } vision
-            ? Invariant($"{vision.Layers} layers, width {vision.HiddenSize}, tiles of {vision.ImageSize} pixels, {vision.TokensPerTile} tokens a tile")
+        yield return ("Vision", text.Vision is { } vision
+            ? Invariant($"{vision.Layers} layers, width {vision.HiddenSize}, tiles of {vision.TileSize} pixels, {(vision.TokensPerTile > 0 ? Invariant($"{vision.TokensPerTile} tokens a tile") : "read by cross-attention")}")
             : "none");
         yield return ("Other files", OtherFiles.Count > 0 ? string.Join(", ", OtherFiles) : "none");
     }
@@ -93,8 +93,8 @@ internal sealed record ModelSummary
         writer.WriteString("folder", Folder);
         writer.WriteString("name", Manifest?.Name);
         writer.WriteString("version", Manifest?.Version);
-        writer.WriteString("architecture", "llama4");
-        writer.WriteNumber("experts", Config.Text.MoeLayers.Contains(true) ? Config.Text.Experts : 0);
+        writer.WriteString("architecture", Config.Architecture);
+        writer.WriteNumber("experts", Config.Dimensions.Experts);
         writer.WriteNumber("parameters", Parameters);
         writer.WriteStartArray("types");
         foreach (var (type, _) in Types)
@@ -106,22 +106,24 @@ internal sealed record ModelSummary
         writer.WriteNumber("weightsBytes", FileBytes);
         writer.WriteString("sha256", Digest.Hex);
         writer.WriteBoolean("sha256IsSample", Digest.IsSample);
-        writer.WriteNumber("layers", Config.Text.Layers);
-        writer.WriteNumber("hiddenSize", Config.Text.HiddenSize);
-        writer.WriteNumber("vocabularySize", Config.Text.VocabularySize);
-        writer.WriteNumber("maxPositions", Config.Text.MaxPositions);
-        writer.WriteBoolean("vision", Config.Vision is not null);
+        writer.WriteNumber("layers", Config.Dimensions.Layers);
+        writer.WriteNumber("hiddenSize", Config.Dimensions.HiddenSize);
+        writer.WriteNumber("vocabularySize", Config.Dimensions.VocabularySize);
+        writer.WriteNumber("maxPositions", Config.Dimensions.MaxPositions);
+        writer.WriteBoolean("vision", Config.Dimensions.Vision is not null);
         WriteTexts(writer, "otherFiles", OtherFiles);
         WriteTexts(writer, "problems", Problems);
         WriteTexts(writer, "warnings", Warnings);
         writer.WriteEndObject();
     }
 
-    private static IEnumerable<string> Compare(Checkpoint checkpoint, Llama4Config config)
+    private static IEnumerable<string> Compare(Checkpoint checkpoint, IModelConfig config)
     {
         var expected = new HashSet<string>();
-        foreach (var (name, shape) in Llama4Layout.Tensors(config))
+        var stored = config.NamesIn(checkpoint);
+        foreach (var (published, shape) in config.Tensors())
         {
+            var name = stored(published);
             expected.Add(name);
             if (!checkpoint.TryGet(name, out var tensor))
             {
@@ -129,7 +131,7 @@ internal sealed record ModelSummary
             }
             else if (!tensor.Shape.AsSpan().SequenceEqual(shape))
             {
-                yield return $"{tensor.Description}, but {Llama4Config.FileName} asks for {Printable.Shape(shape)}";
+                yield return $"{tensor.Description}, but {ModelConfig.FileName} asks for {Printable.Shape(shape)}";
             }
             else if (tensor.Type is not (TensorType.F32 or TensorType.F16 or TensorType.BF16))
             {

@@ -7,7 +7,7 @@ namespace GuardSharp.Imaging;
 /// Safe from any thread. Alpha is dropped, not composited, as the reference's convert("RGB") does: what a transparent pixel's colours
 /// spell is judged. Source: tests/golden/README.md, "Preprocessing, exact" and L11.
 /// </remarks>
-internal sealed class Llama4ImageProcessor(Llama4ImageSettings settings)
+internal sealed class Llama4ImageProcessor(Llama4ImageSettings settings) : IImageProcessor
 {
     // Made with the first picture: a process that judges text alone starts without them.
     private readonly Lazy<Llama4CanvasChooser> _chooser = new(() => new Llama4CanvasChooser(settings));

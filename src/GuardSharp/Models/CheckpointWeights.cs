@@ -5,7 +5,8 @@ namespace GuardSharp.Models;
 
 /// <summary>Weights of an open checkpoint, by name, with their shapes checked. The checkpoint must outlive them.</summary>
 /// <param name="checkpoint">The open checkpoint.</param>
-internal sealed class CheckpointWeights(Checkpoint checkpoint) : IWeightSource
+/// <param name="storedName">How the checkpoint names a tensor of a published name; null: as published.</param>
+internal sealed class CheckpointWeights(Checkpoint checkpoint, Func<string, string>? storedName = null) : IWeightSource
 {
     private readonly HashSet<string> _used = new(StringComparer.Ordinal);
 
@@ -50,8 +51,9 @@ internal sealed class CheckpointWeights(Checkpoint checkpoint) : IWeightSource
         }
     }
 
-    private TensorEntry Find(string name, params ReadOnlySpan<long> shape)
+    private TensorEntry Find(string published, params ReadOnlySpan<long> shape)
     {
+        var name = storedName?.Invoke(published) ?? published;
         if (!checkpoint.TryGet(name, out var entry))
         {
             throw new CheckpointException(

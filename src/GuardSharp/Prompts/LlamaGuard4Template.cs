@@ -12,6 +12,9 @@ internal static class LlamaGuard4Template
     /// <summary>Nothing follows the assistant's header: the model writes these two newlines itself.</summary>
     public const string AnswerPrefix = "\n\n";
 
+    /// <summary>The special token at the end of a message.</summary>
+    public const string EndTag = "<|eot|>";
+
     public static RenderedPrompt Render(LlamaGuard4Wording wording, PromptTurns turns, Policy policy, bool descriptions)
     {
         var role = turns.Last.Word;
@@ -66,7 +69,7 @@ internal static class LlamaGuard4Template
             + $"Provide your safety assessment for ONLY THE LAST {role}{wording.AfterRole} in the above conversation:\n"
             + $"{wording.Indent}- First line must read 'safe' or 'unsafe'.\n"
             + $"{wording.Indent}- If unsafe, a second line must include a comma-separated list of violated categories.{wording.BeforeEndTag}")
-        .Special("<|eot|>").Special("<|header_start|>").Text("assistant").Special("<|header_end|>");
+        .Special(EndTag).Special("<|header_start|>").Text("assistant").Special("<|header_end|>");
 
     private static string Sentence(string name) => name[^1] is '.' or '!' or '?' or '。' or '।' ? name : name + ".";
 }

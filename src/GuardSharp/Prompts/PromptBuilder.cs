@@ -19,6 +19,9 @@ internal static class PromptBuilder
             : LlamaGuard4Template.Render(LlamaGuard4Wording.Of(variant), rendered, effective, options.IncludeDescriptions);
     }
 
+    /// <summary>The special token that ends an answer in a variant.</summary>
+    public static string EndTagOf(PromptVariant variant) => variant == PromptVariant.Compact ? CompactTemplate.End : LlamaGuard4Template.EndTag;
+
     /// <summary>What the model of a variant writes before its verdict.</summary>
     public static string AnswerPrefixOf(PromptVariant variant) =>
         variant == PromptVariant.Compact ? CompactTemplate.AnswerPrefix : LlamaGuard4Template.AnswerPrefix;

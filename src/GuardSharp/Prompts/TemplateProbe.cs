@@ -41,16 +41,11 @@ internal sealed record TemplateProbe(
     };
 
     /// <summary>The variant a model folder wants.</summary>
-    /// <param name="template">Its chat template, if it ships one.</param>
-    /// <param name="named">The variant somebody named; it is taken as it is.</param>
+    /// <param name="template">Its chat template.</param>
     /// <param name="source">What errors call the template.</param>
-    /// <exception cref="CheckpointException">The template is of no known variant and none was named.</exception>
-    public static PromptVariant Choose(string? template, PromptVariant? named, string source)
+    /// <exception cref="CheckpointException">The template is of no known variant.</exception>
+    public static PromptVariant Choose(string template, string source)
     {
-        if (named is { } variant)
-            return variant;
-        if (template is null)
-            return PromptVariant.HuggingFace;
         var probe = Of(template);
         return probe.Variant ?? throw new CheckpointException(
             $"{source}: the chat template is of no variant this version knows ({probe.Describe()}). "

@@ -59,6 +59,12 @@ public sealed class CheckpointFuzzTests
             Assert.True(Llama4Layout.Parameters(config) > 0);
             Assert.All(RopeFrequencies.Compute(text.RopeTheta, text.HeadSize, text.RopeScaling), frequency => Assert.True(float.IsFinite(frequency)));
         });
+        Run([File.ReadAllBytes(TestFiles.Golden("llama-tiny", "tied", "config.json"))], bytes =>
+        {
+            var config = JsonSection.Parse("config.json", bytes, LlamaConfigReader.Read);
+            Assert.True(LlamaLayout.Parameters(config) > 0);
+            Assert.All(RopeFrequencies.Compute(config.RopeTheta, config.HeadSize, config.RopeScaling), frequency => Assert.True(float.IsFinite(frequency)));
+        });
     }
 
     [Fact]
@@ -71,7 +77,7 @@ public sealed class CheckpointFuzzTests
         var template = """{"chat_template":[{"name":"default","template":"text \u00e4"}],"bos_token":"<|begin_of_text|>"}""";
         using var folder = new TemporaryFolder();
         var path = folder["tokenizer_config.json"];
-        var text = Llama4Config.Read(TestFiles.Golden("llama4-tiny")).Text;
+        var config = Llama4Config.Read(TestFiles.Golden("llama4-tiny"));
         Run([Encoding.UTF8.GetBytes(index)], bytes => JsonSection.Parse("index.json", bytes, ShardIndex.Read));
         Run([Encoding.UTF8.GetBytes(manifest)], bytes => JsonSection.Parse("guardsharp.json", bytes, GuardManifest.Read));
         Run([Encoding.UTF8.GetBytes(template)], bytes =>
@@ -79,7 +85,7 @@ public sealed class CheckpointFuzzTests
             File.WriteAllBytes(path, bytes);
             File.WriteAllBytes(folder["generation_config.json"], bytes);
             ChatTemplate.Read(folder.Path);
-            GenerationConfig.EndIds(folder.Path, text);
+            GenerationConfig.EndIds(folder.Path, config);
         }, divisor: 10);
     }
 

@@ -193,14 +193,14 @@ public sealed class Llama4ConfigTests
     public void The_end_ids_of_the_generation_config_have_precedence()
     {
         using var folder = new TemporaryFolder();
-        var text = Llama4Config.Read(TestFiles.Golden("llama4-tiny")).Text;
-        Assert.Equal([1, 3, 4], GenerationConfig.EndIds(folder.Path, text));
+        var config = Llama4Config.Read(TestFiles.Golden("llama4-tiny"));
+        Assert.Equal([1, 3, 4], GenerationConfig.EndIds(folder.Path, config));
         folder.Write("generation_config.json", """{"eos_token_id": 7}""");
-        Assert.Equal([7], GenerationConfig.EndIds(folder.Path, text));
+        Assert.Equal([7], GenerationConfig.EndIds(folder.Path, config));
         folder.Write("generation_config.json", """{"eos_token_id": 7000}""");
-        Assert.Throws<CheckpointException>(() => GenerationConfig.EndIds(folder.Path, text));
+        Assert.Throws<CheckpointException>(() => GenerationConfig.EndIds(folder.Path, config));
         folder.Write("generation_config.json", "{}");
-        Assert.Throws<CheckpointException>(() => GenerationConfig.EndIds(folder.Path, text with { EndIds = [] }));
+        Assert.Throws<CheckpointException>(() => GenerationConfig.EndIds(folder.Path, config with { Text = config.Text with { EndIds = [] } }));
     }
 
     private static Llama4Config Read(Action<JsonObject> edit)

@@ -24,16 +24,16 @@ public sealed class TemplateProbeTests
 
     [Fact]
     public void The_published_template_wants_its_literal_pairs() =>
-        Assert.Equal(PromptVariant.HuggingFace, TemplateProbe.Choose(Template, null, "tokenizer_config.json"));
+        Assert.Equal(PromptVariant.HuggingFace, TemplateProbe.Choose(Template, "tokenizer_config.json"));
 
     [Fact]
     public void Pairs_that_stand_in_raw_text_are_found_as_well() => Assert.Equal(
         PromptVariant.HuggingFace,
-        TemplateProbe.Choose(Template.Replace("~ '\\\\n\\\\n' }}", "}}\\n\\n", StringComparison.Ordinal), null, "tokenizer_config.json"));
+        TemplateProbe.Choose(Template.Replace("~ '\\\\n\\\\n' }}", "}}\\n\\n", StringComparison.Ordinal), "tokenizer_config.json"));
 
     [Fact]
     public void Without_the_pairs_it_is_the_clean_one() =>
-        Assert.Equal(PromptVariant.Clean, TemplateProbe.Choose(Template.Replace("\\\\n", "\\n", StringComparison.Ordinal), null, "t"));
+        Assert.Equal(PromptVariant.Clean, TemplateProbe.Choose(Template.Replace("\\\\n", "\\n", StringComparison.Ordinal), "t"));
 
     [Fact]
     public void Metas_page_as_a_template_is_known() => Assert.Equal(
@@ -42,7 +42,6 @@ public sealed class TemplateProbeTests
             Template.Replace("\\\\n", "\\n", StringComparison.Ordinal)
                 .Replace("<BEGIN CONVERSATION>\\n", "<BEGIN CONVERSATION>\\n\\n", StringComparison.Ordinal)
                 .Replace(". <|eot|>", ".<|eot|>", StringComparison.Ordinal),
-            null,
             "t"));
 
     [Theory]
@@ -55,13 +54,22 @@ public sealed class TemplateProbeTests
     {
         var template = Template.Replace(from, to, StringComparison.Ordinal);
         Assert.NotEqual(Template, template);
-        var error = Assert.Throws<CheckpointException>(() => TemplateProbe.Choose(template, null, "tokenizer_config.json"));
+        var error = Assert.Throws<CheckpointException>(() => TemplateProbe.Choose(template, "tokenizer_config.json"));
         Assert.Contains("--prompt-variant", error.Message, StringComparison.Ordinal);
-        Assert.Equal(PromptVariant.Clean, TemplateProbe.Choose(template, PromptVariant.Clean, "t"));
     }
 
     [Fact]
-    public void A_folder_without_template_gets_ours() => Assert.Equal(PromptVariant.HuggingFace, TemplateProbe.Choose(null, null, "t"));
+    public void A_variant_that_is_named_needs_no_known_template()
+    {
+        using var folder = new TemporaryFolder();
+        File.WriteAllText(folder["chat_template.jinja"], "of no known kind");
+        Assert.Equal(PromptVariant.Clean, PromptVariants.Of(folder.Path, null, PromptVariant.Clean));
+        Assert.Throws<CheckpointException>(() => PromptVariants.Of(folder.Path, null, null));
+    }
+
+    [Fact]
+    public void A_folder_without_template_gets_that_of_its_architecture() =>
+        Assert.Equal(PromptVariant.HuggingFace, PromptVariants.Of(TestFiles.Golden("llama4-tiny"), null, null));
 
     [Theory]
     [InlineData("{")]
@@ -69,5 +77,5 @@ public sealed class TemplateProbeTests
     [InlineData("{% if '")]
     [InlineData("{# {{ #}a")]
     public void A_damaged_template_is_refused_not_a_crash(string template) =>
-        Assert.Throws<CheckpointException>(() => TemplateProbe.Choose(template, null, "t"));
+        Assert.Throws<CheckpointException>(() => TemplateProbe.Choose(template, "t"));
 }

@@ -1,5 +1,4 @@
 using GuardSharp.Checkpoints;
-using GuardSharp.Models.Llama4;
 using GuardSharp.Tensors;
 
 namespace GuardSharp.Models.Verification;
@@ -17,24 +16,28 @@ internal static class ModelVerification
         string folder, string path, Func<IWeightSource, (ITensorOps Ops, IWeightSource Weights)> backend)
     {
         using var checkpoint = Checkpoint.Open(folder);
-        var config = Llama4Config.Read(folder);
+        var config = ModelConfig.Read(folder);
         var results = new List<Comparison>();
         foreach (var golden in GoldenCase.ReadAll(path))
         {
-            var source = new CheckpointWeights(checkpoint);
+            var source = new CheckpointWeights(checkpoint, config.NamesIn(checkpoint));
             var (ops, weights) = backend(source);
             using (ops)
             {
-                var exact = config with { Text = config.Text with { RotaryInBFloat16 = golden.RotaryInBFloat16 } };
-                var network = new Llama4Network(ops, weights, exact);
+                var network = GuardNetworks.Create(ops, weights, AsRecorded(config, golden));
                 source.RequireAllUsed();
-                var verifier = new GoldenVerifier(ops, network, config.ImageTokens?.Patch ?? -1, config.Vision?.ImageSize ?? 1);
-                results.AddRange(verifier.Verify(golden).Where(c => !IsOfTheOtherForm(c.Name, config.Text.Experts > 0)));
+                var verifier = new GoldenVerifier(ops, network, (config as Llama4Config)?.ImageTokens?.Patch ?? -1, config.Dimensions.Vision?.TileSize ?? 1);
+                results.AddRange(verifier.Verify(golden).Where(c => !IsOfTheOtherForm(c.Name, config.Dimensions.Experts > 0)));
             }
         }
 
         return results;
     }
+
+    /// <summary>The configuration with what only a recording changes.</summary>
+    private static IModelConfig AsRecorded(IModelConfig config, GoldenCase golden) => config is Llama4Config llama4
+        ? llama4 with { Text = llama4.Text with { RotaryInBFloat16 = golden.RotaryInBFloat16 } }
+        : config;
 
     /// <summary>A mixture of experts and its pruned form share case files, which hold the logits of both; the router's are the mixture's alone.</summary>
     private static bool IsOfTheOtherForm(string name, bool isMixture) =>
