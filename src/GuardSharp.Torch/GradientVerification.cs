@@ -1,6 +1,5 @@
 using GuardSharp.Checkpoints;
 using GuardSharp.Models;
-using GuardSharp.Models.Llama4;
 using GuardSharp.Models.Verification;
 using GuardSharp.Tensors;
 using TorchSharp;
@@ -24,10 +23,10 @@ internal static class GradientVerification
     {
         using var checkpoint = Checkpoint.Open(folder);
         using var file = SafetensorsFile.Open(path);
-        var config = Llama4Config.Read(folder);
+        var config = ModelConfig.Read(folder);
         using var ops = new TorchOps(device) { Gradients = true };
-        using var weights = new TorchWeights(new CheckpointWeights(checkpoint), device);
-        var network = new Llama4Network(ops, weights, config);
+        using var weights = new TorchWeights(new CheckpointWeights(checkpoint, config.NamesIn(checkpoint)), device);
+        var network = GuardNetworks.Create(ops, weights, config);
         using var scope = ops.Scope();
         var ids = Get(file, "input_ids").ToIntegers().Select(id => (int)id).ToArray();
         var table = weights.Parameters[EmbeddingName];
@@ -36,8 +35,14 @@ internal static class GradientVerification
             .requires_grad_();
         var embeddings = functional.linear(oneHot, table.t()); // [T, hidden]
         embeddings.retain_grad();
-        var (pixels, hidden) = WithTiles(ops, network, config, file, ids, ops.FromTorch(embeddings));
-        hidden = ForwardPass.Run(ops, network, hidden, [SequenceSpan.Self(0, ids.Length)]);
+        var pixels = Pixels(file, ops.Device);
+        var (hidden, pictures) = (ops.FromTorch(embeddings), default(PictureReading));
+        if (pixels is not null)
+        {
+            (hidden, pictures) = WithPictures(ops, network, config, file, ids, hidden, ops.FromTorch(pixels));
+        }
+
+        hidden = ForwardPass.Run(ops, network, hidden, [SequenceSpan.Self(0, ids.Length)], pictures);
         var logits = TorchOps.AsTorch(network.Logits(network.Final(hidden, [ids.Length - 1]), []));
         var target = torch.tensor(Get(file, "target").ToIntegers(), device: ops.Device);
         var loss = functional.cross_entropy(logits, target);
@@ -53,19 +58,32 @@ internal static class GradientVerification
         return [.. file.Tensors.Where(t => seen.ContainsKey(t.Name)).Select(t => Compare(t, seen[t.Name]))];
     }
 
-    private static (torch.Tensor? Pixels, Tensor Hidden) WithTiles(
-        TorchOps ops, Llama4Network network, Llama4Config config, SafetensorsFile file, int[] ids, Tensor text)
+    /// <returns>[tiles * 3 * P, P], or null without pictures.</returns>
+    private static torch.Tensor? Pixels(SafetensorsFile file, torch.Device device)
     {
         if (!file.TryGet("pixel_values", out var values))
         {
-            return (null, text);
+            return null;
         }
 
         var side = values.Shape[^1];
-        var pixels = torch.tensor(values.ToSingles(), [values.Count / side, side], device: ops.Device).requires_grad_();
-        var patches = network.EncodeTiles(ops.FromTorch(pixels));
-        var patch = config.ImageTokens?.Patch ?? -1;
-        return (pixels, ops.ScatterRows(text, [.. Enumerable.Range(0, ids.Length).Where(i => ids[i] == patch)], patches));
+        return torch.tensor(values.ToSingles(), [values.Count / side, side], device: device).requires_grad_();
+    }
+
+    /// <summary>Pictures in place of tokens, or read by cross-attention (one picture of one sequence).</summary>
+    private static (Tensor Hidden, PictureReading? Pictures) WithPictures(
+        TorchOps ops, IGuardNetwork network, IModelConfig config, SafetensorsFile file, int[] ids, Tensor text, Tensor pixels)
+    {
+        if (network is ICrossAttentionNetwork reader && config is MllamaConfig mllama)
+        {
+            var (rows, columns) = mllama.Vision.Grids[(int)Get(file, "aspect_ratio_ids").ToIntegers()[0] - 1];
+            var encoded = reader.EncodePicture(pixels, rows, columns);
+            var memory = PictureMemory.Create(ops, reader, new PictureSight(ids, mllama.ImageToken), [(encoded, rows * columns)], keep: false);
+            return (text, PictureReading.Of(ops, reader, [SequenceSpan.Self(0, ids.Length)], [memory]));
+        }
+
+        var patch = (config as Llama4Config)?.ImageTokens?.Patch ?? -1;
+        return (ops.ScatterRows(text, [.. Enumerable.Range(0, ids.Length).Where(i => ids[i] == patch)], network.EncodeTiles(pixels)), null);
     }
 
     private static TensorEntry Get(SafetensorsFile file, string name) => file.TryGet(name, out var entry)

@@ -104,6 +104,11 @@ internal static class TorchAttention
         if (layout.First.Cache is TorchKvCache cache)
         {
             (keys, values) = cache.Append(plan.Layer, keys, values);
+            if (layout.First.Window is { } window)
+            {
+                // The new keys stand behind those of the cache and are always seen.
+                (keys, values) = (Seen(keys, window, layout.NewKeys), Seen(values, window, layout.NewKeys));
+            }
         }
 
         if (l == 0)
@@ -127,6 +132,12 @@ internal static class TorchAttention
         mask = mask is not null && mask.size(2) > 1 && groups > 1 ? mask.repeat(1, 1, groups, 1) : mask;
         var result = functional.scaled_dot_product_attention(folded, keys, values, mask);
         return result.view(b, plan.KeyHeads, groups, l, d).permute(0, 3, 1, 2, 4).reshape((long)b * l, plan.Heads * d);
+    }
+
+    private static torch.Tensor Seen(torch.Tensor all, CacheWindow window, int newRows)
+    {
+        var held = all.narrow(0, window.Start, window.Count);
+        return newRows == 0 ? held : torch.cat([held, all.narrow(0, all.size(0) - newRows, newRows)], 0);
     }
 
     /// <returns>[B, K * G, S, D]: every key head G times in a row.</returns>

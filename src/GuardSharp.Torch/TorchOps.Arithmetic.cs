@@ -130,6 +130,29 @@ internal sealed partial class TorchOps
     }
 
     /// <inheritdoc/>
+    public Tensor AddGated(Tensor x, Tensor update, Weight gate, float factor = 1)
+    {
+        RequireSame(x, update);
+        RequireVector(gate, 1, x.Rows, x.Columns);
+        using var frame = Open();
+        var change = AsTorch(update) * Resolve(gate).AsVector().tanh();
+        return frame.Return(factor == 1 ? AsTorch(x) + change : AsTorch(x) + (change * Constant(factor)));
+    }
+
+    /// <inheritdoc/>
+    public Tensor InterleaveColumns(IReadOnlyList<Tensor> parts)
+    {
+        foreach (var part in parts)
+        {
+            RequireSame(parts[0], part);
+        }
+
+        using var frame = Open();
+        var all = torch.stack([.. parts.Select(AsTorch)], 2); // [N, C, K]
+        return frame.Return(all.view(parts[0].Rows, (long)parts[0].Columns * parts.Count));
+    }
+
+    /// <inheritdoc/>
     public Tensor ScaleRows(Tensor x, Tensor factors)
     {
         if (factors.Rows != x.Rows || factors.Columns != 1)

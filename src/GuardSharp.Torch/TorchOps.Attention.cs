@@ -61,6 +61,12 @@ internal sealed partial class TorchOps
             throw new ArgumentException($"A sequence has {sequence.KeyCount} keys from row {sequence.KeyRow} on, but k is {Show(k)}.", nameof(plan));
         }
 
+        if (!sequence.WindowFits || (sequence.Window is not null && plan.Mask != AttentionMask.Full))
+        {
+            throw new ArgumentException(
+                $"A sequence sees {sequence.Window} of a cache that holds {sequence.Cache?.Length ?? 0} positions; a window must lie inside, and the mask be full.", nameof(plan));
+        }
+
         if (sequence.Cache is null)
         {
             if (sequence.QueryCount > 0 && sequence.KeyCount == 0)

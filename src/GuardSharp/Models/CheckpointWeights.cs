@@ -10,9 +10,12 @@ internal sealed class CheckpointWeights(Checkpoint checkpoint, Func<string, stri
 {
     private readonly HashSet<string> _used = new(StringComparer.Ordinal);
 
+    /// <remarks>A convolution [outputs, channels, height, width] whose steps are its size is a matrix over unfolded patches (model note M8).</remarks>
     public Weight Matrix(string name, int outputs, int inputs)
     {
-        var entry = Find(name, outputs, inputs);
+        var entry = checkpoint.TryGet(NameOf(name), out var stored) && stored.Shape is [_, var channels, var height, var width] && channels * height * width == inputs
+            ? Find(name, outputs, channels, height, width)
+            : Find(name, outputs, inputs);
         return new StoredWeight(name, outputs, inputs, TypeOf(entry), entry.Data);
     }
 
@@ -51,9 +54,11 @@ internal sealed class CheckpointWeights(Checkpoint checkpoint, Func<string, stri
         }
     }
 
+    private string NameOf(string published) => storedName?.Invoke(published) ?? published;
+
     private TensorEntry Find(string published, params ReadOnlySpan<long> shape)
     {
-        var name = storedName?.Invoke(published) ?? published;
+        var name = NameOf(published);
         if (!checkpoint.TryGet(name, out var entry))
         {
             throw new CheckpointException(

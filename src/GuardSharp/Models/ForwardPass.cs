@@ -10,20 +10,24 @@ internal static class ForwardPass
     /// <param name="network">The network.</param>
     /// <param name="embeddings">Inputs of the first layer [N, hidden].</param>
     /// <param name="sequences">Which rows belong to which sequence.</param>
+    /// <param name="pictures">What cross-attention reads, if anything.</param>
     /// <returns>The last layer's output [N, hidden], before the final norm.</returns>
-    public static Tensor Run(ITensorOps ops, IGuardNetwork network, Tensor embeddings, IReadOnlyList<SequenceSpan> sequences)
+    public static Tensor Run(
+        ITensorOps ops, IGuardNetwork network, Tensor embeddings, IReadOnlyList<SequenceSpan> sequences, PictureReading? pictures = null)
     {
-        var context = network.Begin(sequences);
+        var context = network.Begin(sequences) with { Pictures = pictures };
         var hidden = embeddings;
         for (var i = 0; i < network.Shape.Layers; i++)
         {
             Tensor next;
             using (ops.Scope())
             {
-                next = ops.Keep(network.Layer(i, hidden, context));
+                next = network.Layer(i, hidden, context);
+                // A layer that has nothing to read gives back what it got (model note M5).
+                next = next == hidden ? hidden : ops.Keep(next);
             }
 
-            if (i > 0)
+            if (hidden != embeddings && hidden != next)
             {
                 ops.Free(hidden);
             }

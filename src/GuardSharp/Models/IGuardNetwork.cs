@@ -42,4 +42,6 @@ internal interface IGuardNetwork
 /// <param name="Sequences">The sequences of the batch.</param>
 /// <param name="Rotation">Rotations of all rows.</param>
 /// <param name="QueryFactors">Per-row factor of the queries in layers without rotation (model note L4) [N, 1], if the model has any.</param>
-internal readonly record struct LayerContext(IReadOnlyList<SequenceSpan> Sequences, Rotation Rotation, Tensor? QueryFactors);
+/// <param name="Pictures">What cross-attention reads; null: no row of the pass sees a picture, or the model has no such layers.</param>
+internal readonly record struct LayerContext(
+    IReadOnlyList<SequenceSpan> Sequences, Rotation Rotation, Tensor? QueryFactors, PictureReading? Pictures = null);

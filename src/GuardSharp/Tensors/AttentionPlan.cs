@@ -7,10 +7,27 @@ namespace GuardSharp.Tensors;
 /// <param name="KeyCount">Number of new keys and values (for self-attention: QueryCount).</param>
 /// <param name="Position">Absolute position of the first query and, in self-attention, of the first new key.</param>
 /// <param name="Cache">Keys and values of earlier positions, to which the new ones are appended; null: there are none and nothing is stored.</param>
-internal readonly record struct SequenceSpan(int QueryRow, int QueryCount, int KeyRow, int KeyCount, int Position, KvCache? Cache)
+/// <param name="Window">The positions of the cache that the queries see; null: all. For cross-attention, where some queries see a part of what is held.</param>
+internal readonly record struct SequenceSpan(
+    int QueryRow, int QueryCount, int KeyRow, int KeyCount, int Position, KvCache? Cache, CacheWindow? Window = null)
 {
+    /// <summary>Positions of the cache that are seen.</summary>
+    public int CachedKeys => Window?.Count ?? Cache?.Length ?? 0;
+
+    /// <summary>Whether a window lies inside what the cache holds.</summary>
+    public bool WindowFits => Window is not { } window || (window.Start >= 0 && window.Count >= 0 && (long)window.Start + window.Count <= (Cache?.Length ?? 0));
+
     /// <summary>Self-attention over <paramref name="count"/> rows from <paramref name="row"/> on; with a cache they follow what it holds.</summary>
     public static SequenceSpan Self(int row, int count, KvCache? cache = null) => new(row, count, row, count, cache?.Length ?? 0, cache);
+}
+
+/// <summary>Neighbouring positions of a cache.</summary>
+/// <param name="Start">The first.</param>
+/// <param name="Count">How many.</param>
+internal readonly record struct CacheWindow(int Start, int Count)
+{
+    /// <summary>The first position behind it.</summary>
+    public int End => Start + Count;
 }
 
 /// <summary>Which keys a query may see.</summary>

@@ -58,6 +58,9 @@ internal interface ITensorOps : IDisposable
     /// <summary>a * b, element by element.</summary>
     Tensor Multiply(Tensor a, Tensor b);
 
+    /// <summary>x + factor * tanh(gate) * update; the gate is one trained number [1, 1] (model notes M6 to M8).</summary>
+    Tensor AddGated(Tensor x, Tensor update, Weight gate, float factor = 1);
+
     /// <summary>Every row of x times its number in <paramref name="factors"/> [N, 1].</summary>
     Tensor ScaleRows(Tensor x, Tensor factors);
 
@@ -78,6 +81,9 @@ internal interface ITensorOps : IDisposable
 
     /// <summary>The rows of a, then those of b.</summary>
     Tensor ConcatRows(Tensor a, Tensor b);
+
+    /// <summary>The columns of K tensors [N, C] in turns: [N, C * K], column c of tensor k at c * K + k (model note M2).</summary>
+    Tensor InterleaveColumns(IReadOnlyList<Tensor> parts);
 
     /// <summary>The same numbers, row by row, in another shape. Shares memory with x and lives as long.</summary>
     Tensor Reshape(Tensor x, int rows, int columns);

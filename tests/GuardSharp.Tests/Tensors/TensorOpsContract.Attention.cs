@@ -122,6 +122,50 @@ public abstract partial class TensorOpsContract
         Expect(result, expected, AttentionTolerance);
     }
 
+    [Theory]
+    [InlineData(0, 50)]
+    [InlineData(0, 20)]
+    [InlineData(13, 17)]
+    [InlineData(33, 40)]
+    [InlineData(41, 9)]
+    public void Queries_may_see_a_window_of_what_caches_hold(int start, int count)
+    {
+        using var scope = Ops.Scope();
+        float[] q = numbers.Numbers(6 * 16), k = numbers.Numbers(80 * 8), v = numbers.Numbers(80 * 8);
+        using var first = Ops.CreateCache(2, 8, 30);
+        Store(first, 0, 30);
+        using var second = Ops.CreateCache(2, 8, 50, first);
+        Store(second, 30, 50);
+        var plan = new AttentionPlan([new SequenceSpan(0, 6, 0, 0, 0, second, new CacheWindow(start, count))], 1, 2, 1, 8, 0.7f, AttentionMask.Full);
+        var result = Ops.Attention(Upload(q, 6), Ops.Upload([], 0, 8), Ops.Upload([], 0, 8), plan);
+        var range = (start * 8)..((start + count) * 8);
+        Expect(result, TensorReference.Attention(q, k[range], v[range], plan, 0), AttentionTolerance);
+
+        void Store(KvCache cache, int from, int length)
+        {
+            var part = (from * 8)..((from + length) * 8);
+            // No queries: the keys and values are only stored.
+            var store = new AttentionPlan([new SequenceSpan(0, 0, 0, length, 0, cache)], 1, 2, 1, 8, 0.7f, AttentionMask.Full);
+            Assert.Equal(0, Ops.Attention(Ops.Upload([], 0, 16), Upload(k[part], length), Upload(v[part], length), store).Rows);
+            cache.Advance(length);
+        }
+    }
+
+    [Fact]
+    public void A_window_beyond_a_cache_or_under_another_mask_is_an_error()
+    {
+        using var scope = Ops.Scope();
+        using var cache = Ops.CreateCache(1, 8, 4);
+        var x = Upload(numbers.Numbers(4 * 8), 4);
+        var plan = new AttentionPlan([SequenceSpan.Self(0, 4, cache)], 0, 1, 1, 8, 1, AttentionMask.Full);
+        Ops.Attention(x, x, x, plan);
+        cache.Advance(4);
+        var none = Ops.Upload([], 0, 8);
+        Assert.Throws<ArgumentException>(() => Ops.Attention(x, none, none, plan with { Sequences = [new SequenceSpan(0, 4, 0, 0, 0, cache, new CacheWindow(2, 3))] }));
+        Assert.Throws<ArgumentException>(() => Ops.Attention(
+            x, none, none, plan with { Mask = AttentionMask.Causal, Sequences = [new SequenceSpan(0, 4, 0, 0, 4, cache, new CacheWindow(0, 4))] }));
+    }
+
     [Fact]
     public void A_full_cache_is_an_error()
     {

@@ -80,6 +80,32 @@ public abstract partial class TensorOpsContract
         Expect(Ops.ScaleRows(a, Upload(factors, rows)), x.Select((v, i) => (double)v * factors[i / columns]).ToArray(), 1e-6);
     }
 
+    [Theory]
+    [InlineData(0, 1)]
+    [InlineData(1, -1)]
+    [InlineData(2, 1)]
+    public void A_gate_lets_the_tanh_of_its_number_through(int type, float factor)
+    {
+        using var scope = Ops.Scope();
+        float[] x = numbers.Numbers(7 * 37), update = numbers.Numbers(7 * 37);
+        var (gate, g) = numbers.Weight(1, 1, (WeightType)type);
+        var expected = x.Zip(update, (a, b) => a + (factor * Math.Tanh(g[0]) * b)).ToArray();
+        // tanh, a product and a sum of numbers below 1 in float32: 3e-7.
+        Expect(Ops.AddGated(Upload(x, 7), Upload(update, 7), gate, factor), expected, 3e-7);
+        var (wide, _) = numbers.Weight(1, 2);
+        Assert.Throws<ArgumentException>(() => Ops.AddGated(Upload(x, 7), Upload(update, 7), wide));
+    }
+
+    [Fact]
+    public void Columns_of_several_tensors_can_take_turns()
+    {
+        using var scope = Ops.Scope();
+        var mixed = Ops.InterleaveColumns([Upload([1, 2, 3, 4], 2), Upload([5, 6, 7, 8], 2), Upload([9, 10, 11, 12], 2)]);
+        Assert.Equal((2, 6), (mixed.Rows, mixed.Columns));
+        Assert.Equal([1, 5, 9, 2, 6, 10, 3, 7, 11, 4, 8, 12], Values(mixed));
+        Assert.Throws<ArgumentException>(() => Ops.InterleaveColumns([Upload([1, 2], 1), Upload([1, 2], 2)]));
+    }
+
     [Fact]
     public void Activations_of_extreme_numbers_are_their_limits_and_a_nan_stays_a_nan()
     {

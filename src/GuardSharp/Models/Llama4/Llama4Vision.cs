@@ -51,9 +51,7 @@ internal sealed class Llama4Vision
     public Tensor Encode(Tensor pixels)
     {
         var tiles = pixels.Rows / (_config.Channels * _config.ImageSize);
-        var strips = _ops.Reshape(pixels, (int)(pixels.Length / _config.PatchSize), _config.PatchSize);
-        var unfolded = _ops.Reshape(
-            _ops.GatherRows(strips, _layout.Unfold(tiles)), tiles * _layout.Patches, _config.PatchLength);
+        var unfolded = Patches.Unfold(_ops, pixels, _config.Channels, _config.PatchSize);              // [T*S*S, 3*patch*patch]
         var patches = _ops.Linear(unfolded, _patchEmbedding);                                         // [T*S*S, V]
         _ops.Observe("vision.patch_embedding", patches);
 

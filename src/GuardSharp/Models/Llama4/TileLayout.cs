@@ -1,6 +1,6 @@
 namespace GuardSharp.Models.Llama4;
 
-/// <summary>Orders of rows that the vision encoder gathers by: patches out of pixels, class tokens, pixel shuffle.</summary>
+/// <summary>Orders of rows that the vision encoder gathers by: class tokens, pixel shuffle.</summary>
 /// <param name="config">Sizes of tile and patch.</param>
 /// <remarks>Shapes: T tiles of P x P pixels, S = P / patch patches a side.</remarks>
 internal sealed class TileLayout(Checkpoints.Llama4VisionConfig config)
@@ -9,24 +9,6 @@ internal sealed class TileLayout(Checkpoints.Llama4VisionConfig config)
 
     /// <summary>Patches of a tile: S * S.</summary>
     public int Patches => _side * _side;
-
-    /// <summary>Strips, one patch wide and one pixel high, in the order patch by patch: channel, row within the patch.</summary>
-    public int[] Unfold(int tiles)
-    {
-        var (size, patch, channels) = (config.ImageSize, config.PatchSize, config.Channels);
-        var order = new int[tiles * channels * size * _side];
-        for (var i = 0; i < order.Length; i++)
-        {
-            var (rest, row) = Math.DivRem(i, patch);
-            (rest, var channel) = Math.DivRem(rest, channels);
-            (rest, var patchColumn) = Math.DivRem(rest, _side);
-            var (tile, patchRow) = Math.DivRem(rest, _side);
-            var pixelRow = (((tile * channels) + channel) * size) + (patchRow * patch) + row;
-            order[i] = (pixelRow * _side) + patchColumn;
-        }
-
-        return order;
-    }
 
     /// <summary>Each tile's patches and the class token, which stands behind all patches in the source.</summary>
     public int[] WithClassToken(int tiles)

@@ -11,10 +11,14 @@ internal sealed record GoldenCase(IReadOnlyList<int[]> Sequences, float[] Pixels
     // Such recordings come from a float32 model cast to bfloat16 and back as a whole: weights and rotary frequencies alike.
     private const string CastModelMark = "logits_f32_compute_of_bf16_weights";
 
-    private static readonly string[] Inputs = ["input_ids", "attention_mask", "pixel_values", "position_ids"];
+    private static readonly string[] Inputs =
+        ["input_ids", "attention_mask", "pixel_values", "position_ids", "aspect_ratio_ids", "aspect_ratio_mask", "cross_attention_mask"];
 
     /// <summary>Whether the reference's rotary frequencies had been rounded to bfloat16. Published checkpoints run with float32 ones.</summary>
     public bool RotaryInBFloat16 { get; init; }
+
+    /// <summary>Ids of the pictures' grids, all sequences' pictures in order (model note M7); empty where pictures stand in place of tokens.</summary>
+    public IReadOnlyList<int> GridIds { get; init; } = [];
 
     /// <summary>Reads the cases of a file. A file of recorded logits alone (names <c>CASE.logits...</c>) takes its inputs from CASE.safetensors in the cases folder beside or above it.</summary>
     /// <exception cref="CheckpointException">The file is damaged or holds no inputs.</exception>
@@ -54,7 +58,10 @@ internal sealed record GoldenCase(IReadOnlyList<int[]> Sequences, float[] Pixels
             .ToList();
         var pixels = inputs.TryGet("pixel_values", out var values) ? values.ToSingles() : [];
         return new GoldenCase(
-            sequences, pixels, [.. expected.Tensors.Where(t => !Inputs.Contains(t.Name)).Select(t => GoldenTensor.Read(t, t.Name, mask))]);
+            sequences, pixels, [.. expected.Tensors.Where(t => !Inputs.Contains(t.Name)).Select(t => GoldenTensor.Read(t, t.Name, mask))])
+        {
+            GridIds = inputs.TryGet("aspect_ratio_ids", out var grids) ? [.. grids.ToIntegers().Select(id => (int)id)] : [],
+        };
     }
 
     private static bool[] Mask(SafetensorsFile inputs)
@@ -79,6 +86,11 @@ internal sealed record GoldenTensor(string Name, float[] Values)
         var values = entry.Type is TensorType.I64 or TensorType.I32
             ? [.. entry.ToIntegers().Select(v => (float)v)]
             : entry.ToSingles();
+        if (name == "vision.patch_embedding" && entry.Shape is [var tiles, var channels, var high, var wide])
+        {
+            return new GoldenTensor(name, ChannelsLast(values, (int)tiles, (int)channels, (int)(high * wide)));
+        }
+
         var perToken = name.StartsWith("hidden.", StringComparison.Ordinal)
             || name.StartsWith("logits", StringComparison.Ordinal)
             || name.StartsWith("router_logits", StringComparison.Ordinal);
@@ -89,5 +101,19 @@ internal sealed record GoldenTensor(string Name, float[] Values)
 
         var columns = values.Length / mask.Length;
         return new GoldenTensor(name, [.. values.Chunk(columns).Where((_, position) => mask[position]).SelectMany(row => row)]);
+    }
+
+    /// <summary>The output of a convolution [tiles, channels, places] as rows of patches [tiles * places, channels].</summary>
+    private static float[] ChannelsLast(float[] values, int tiles, int channels, int places)
+    {
+        var result = new float[values.Length];
+        for (var i = 0; i < values.Length; i++)
+        {
+            var (rest, channel) = Math.DivRem(i, channels);
+            var (tile, place) = Math.DivRem(rest, places);
+            result[i] = values[(((tile * channels) + channel) * places) + place];
+        }
+
+        return result;
     }
 }

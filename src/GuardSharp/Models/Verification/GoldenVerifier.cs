@@ -15,10 +15,15 @@ internal sealed record Comparison(string Name, float? Difference, bool Exact)
 /// <summary>Runs the inputs of a golden case and compares every recorded tensor: one pass without caches, then greedy decoding with them.</summary>
 /// <param name="ops">The backend.</param>
 /// <param name="network">The network, built on <paramref name="ops"/>.</param>
-/// <param name="patchToken">Id of the tokens that encoded patches replace.</param>
+/// <param name="patchToken">Id of the tokens that encoded patches replace, or that stand for a picture read by cross-attention.</param>
 /// <param name="tileSize">Side of a tile in pixels.</param>
-internal sealed class GoldenVerifier(ITensorOps ops, IGuardNetwork network, int patchToken, int tileSize)
+/// <param name="grids">Grids of tiles in the order of their ids, where pictures are read by cross-attention.</param>
+internal sealed class GoldenVerifier(
+    ITensorOps ops, IGuardNetwork network, int patchToken, int tileSize, IReadOnlyList<(int Rows, int Columns)>? grids = null)
 {
+    /// <summary>Recorded logits of a network whose wholly masked rows are Meta's (model note M4); <c>logits</c> are those of Hugging Face.</summary>
+    public const string MetaLogits = "logits_meta_row_mask";
+
     private readonly Dictionary<string, float[]> _seen = new(StringComparer.Ordinal);
 
     /// <summary>Compares every recorded tensor of the case.</summary>
@@ -47,6 +52,7 @@ internal sealed class GoldenVerifier(ITensorOps ops, IGuardNetwork network, int 
         // A mixture of experts and its pruned form share cases; the recorded name says whose logits they are.
         var isMixture = _seen.Keys.Any(n => n.StartsWith("router_logits", StringComparison.Ordinal));
         _seen[isMixture ? "logits_moe" : "logits_dense"] = _seen["logits"];
+        _seen[MetaLogits] = _seen["logits"];
         return [.. golden.Expected.Select(Compare)];
     }
 
@@ -54,7 +60,8 @@ internal sealed class GoldenVerifier(ITensorOps ops, IGuardNetwork network, int 
     {
         var values = new float[tensor.Length];
         ops.Read(tensor, values);
-        _seen[name] = values;
+        // Pictures are encoded one after the other; fixtures hold them side by side.
+        _seen[name] = name.StartsWith("vision.", StringComparison.Ordinal) && _seen.TryGetValue(name, out var before) ? [.. before, .. values] : values;
     }
 
     private void RunWhole(GoldenCase golden)
@@ -69,7 +76,8 @@ internal sealed class GoldenVerifier(ITensorOps ops, IGuardNetwork network, int 
 
         var embeddings = Embed(golden);
         Record("hidden.embeds", embeddings);
-        var hidden = ForwardPass.Run(ops, network, embeddings, sequences);
+        var memories = Remember(golden, keep: false);
+        var hidden = ForwardPass.Run(ops, network, embeddings, sequences, Reading(sequences, memories));
         Record("logits", network.Logits(network.Final(hidden, [.. Enumerable.Range(0, row)]), []));
     }
 
@@ -88,7 +96,7 @@ internal sealed class GoldenVerifier(ITensorOps ops, IGuardNetwork network, int 
     {
         int[] ids = [.. golden.Sequences.SelectMany(s => s)];
         var text = network.Embed(ids);
-        if (golden.Pixels.Length == 0)
+        if (golden.Pixels.Length == 0 || network is ICrossAttentionNetwork)
         {
             return text;
         }
@@ -97,6 +105,37 @@ internal sealed class GoldenVerifier(ITensorOps ops, IGuardNetwork network, int 
         int[] places = [.. Enumerable.Range(0, ids.Length).Where(i => ids[i] == patchToken)];
         return ops.ScatterRows(text, places, patches);
     }
+
+    /// <summary>The pictures that cross-attention reads, for each sequence.</summary>
+    private PictureMemory?[] Remember(GoldenCase golden, bool keep)
+    {
+        var memories = new PictureMemory?[golden.Sequences.Count];
+        if (network is not ICrossAttentionNetwork reader || golden.Pixels.Length == 0)
+        {
+            return memories;
+        }
+
+        var length = golden.Pixels.Length / golden.GridIds.Count;
+        var next = 0;
+        for (var i = 0; i < memories.Length; i++)
+        {
+            var sight = new PictureSight(golden.Sequences[i], patchToken);
+            var pictures = new List<(Tensor Encoded, int Tiles)>();
+            for (var picture = 0; picture < sight.Pictures; picture++, next++)
+            {
+                var (rows, columns) = grids![golden.GridIds[next] - 1];
+                var pixels = ops.Upload(golden.Pixels.AsSpan(next * length, length), length / tileSize, tileSize);
+                pictures.Add((reader.EncodePicture(pixels, rows, columns), rows * columns));
+            }
+
+            memories[i] = pictures.Count == 0 ? null : PictureMemory.Create(ops, reader, sight, pictures, keep);
+        }
+
+        return memories;
+    }
+
+    private PictureReading? Reading(SequenceSpan[] sequences, PictureMemory?[] memories) =>
+        network is ICrossAttentionNetwork reader ? PictureReading.Of(ops, reader, sequences, memories) : null;
 
     private void Generate(GoldenCase golden)
     {
@@ -108,11 +147,12 @@ internal sealed class GoldenVerifier(ITensorOps ops, IGuardNetwork network, int 
         var ids = new float[caches.Count * steps];
         var logits = new float[caches.Count * steps * vocabulary];
         var inputs = Embed(golden);
+        var memories = Remember(golden, keep: true);
         int[] counts = [.. golden.Sequences.Select(s => s.Length)];
         for (var step = 0; step < steps; step++)
         {
             var next = new int[caches.Count];
-            var values = Step(inputs, counts, caches);
+            var values = Step(inputs, counts, caches, memories);
             for (var i = 0; i < next.Length; i++)
             {
                 var row = values.AsSpan(i * vocabulary, vocabulary);
@@ -126,11 +166,12 @@ internal sealed class GoldenVerifier(ITensorOps ops, IGuardNetwork network, int 
         }
 
         caches.ForEach(c => c.Dispose());
+        Array.ForEach(memories, memory => memory?.Dispose());
         _seen["generated_ids"] = ids;
         _seen["generated_logits"] = logits;
     }
 
-    private float[] Step(Tensor inputs, int[] counts, List<KvCache> caches)
+    private float[] Step(Tensor inputs, int[] counts, List<KvCache> caches, PictureMemory?[] memories)
     {
         var sequences = new SequenceSpan[counts.Length];
         var last = new int[counts.Length];
@@ -142,7 +183,7 @@ internal sealed class GoldenVerifier(ITensorOps ops, IGuardNetwork network, int 
             last[i] = row - 1;
         }
 
-        var hidden = ForwardPass.Run(ops, network, inputs, sequences);
+        var hidden = ForwardPass.Run(ops, network, inputs, sequences, Reading(sequences, memories));
         var logits = network.Logits(network.Final(hidden, last), []);
         var values = new float[logits.Length];
         ops.Read(logits, values);

@@ -36,7 +36,7 @@ internal sealed unsafe class AttentionJob(Kernels kernels) : ParallelJob
         {
             var span = plan.Sequences[i];
             firstItems[i + 1] = firstItems[i] + (Panels(span) * plan.KeyHeads);
-            Work += (long)span.QueryCount * ((span.Cache?.Length ?? 0) + span.KeyCount) * q.Columns;
+            Work += (long)span.QueryCount * (span.CachedKeys + span.KeyCount) * q.Columns;
         }
 
         return AttentionPanel.ScratchLength(kernels, plan.HeadSize) * threads * sizeof(float);
@@ -68,7 +68,7 @@ internal sealed unsafe class AttentionJob(Kernels kernels) : ParallelJob
         var memory = scratch + (worker * AttentionPanel.ScratchLength(kernels, plan.HeadSize));
         var work = new AttentionPanel(kernels, memory, plan);
         work.Begin((float*)q.Data, span, keyHead, panel * panelRows);
-        Earlier(span.Cache, keyHead, ref work);
+        Earlier(span.Cache, span.Window, keyHead, ref work);
         var start = ((long)span.KeyRow * k.Columns) + (keyHead * plan.HeadSize);
         work.Attend((float*)k.Data + start, (float*)v.Data + start, span.KeyCount, span.Position);
         work.End((float*)y.Data);
@@ -76,13 +76,19 @@ internal sealed unsafe class AttentionJob(Kernels kernels) : ParallelJob
 
     private int Panels(in SequenceSpan span) => ((span.QueryCount * Group) + panelRows - 1) / panelRows;
 
-    private void Earlier(KvCache? cache, int keyHead, ref AttentionPanel work)
+    private void Earlier(KvCache? cache, CacheWindow? window, int keyHead, ref AttentionPanel work)
     {
         if (cache is CpuKvCache own)
         {
-            Earlier(own.Parent, keyHead, ref work);
-            var start = keyHead * plan.HeadSize;
-            work.Attend(own.Keys(plan.Layer) + start, own.Values(plan.Layer) + start, own.OwnLength, own.Parent?.Length ?? 0);
+            Earlier(own.Parent, window, keyHead, ref work);
+            var before = own.Parent?.Length ?? 0;
+            var first = Math.Max(0, (window?.Start ?? 0) - before);
+            var end = Math.Min(own.OwnLength, (window?.End ?? int.MaxValue) - before);
+            if (end > first)
+            {
+                var start = ((long)first * own.Columns) + (keyHead * plan.HeadSize);
+                work.Attend(own.Keys(plan.Layer) + start, own.Values(plan.Layer) + start, end - first, before + first);
+            }
         }
     }
 }

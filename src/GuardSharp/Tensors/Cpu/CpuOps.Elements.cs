@@ -75,6 +75,21 @@ internal sealed unsafe partial class CpuOps
         return y;
     }
 
+    public Tensor AddGated(Tensor x, Tensor update, Weight gate, float factor = 1)
+    {
+        Shapes.Same(x, update);
+        if (gate.Rows != 1 || gate.Columns != 1)
+        {
+            Shapes.Refuse($"AddGated: the gate {Shapes.Of(gate)} must be one number.");
+        }
+
+        float number;
+        WriteRow(gate, 0, &number);
+        var y = Make(x.Rows, x.Columns);
+        Copy((float*)x.Data, (float*)y.Data, x.Length);
+        return AddInPlace(y, update, factor * MathF.Tanh(number));
+    }
+
     private static float* Row(Tensor x, int row) => (float*)x.Data + ((long)row * x.Columns);
 
     /// <param name="operation">What to do.</param>

@@ -119,6 +119,11 @@ internal sealed unsafe partial class CpuOps
                 Shapes.Refuse($"Attention: sequence {i} takes query rows {span.QueryRow} + {span.QueryCount} of {Shapes.Of(q)} and key rows {span.KeyRow} + {span.KeyCount} of {Shapes.Of(k)}.");
             }
 
+            if (!span.WindowFits || (span.Window is not null && plan.Mask != AttentionMask.Full))
+            {
+                Shapes.Refuse($"Attention: sequence {i} sees {span.Window} of a cache that holds {span.Cache?.Length ?? 0} positions; a window must lie inside, and the mask be full.");
+            }
+
             if (span.Cache is not null && (span.Cache is not CpuKvCache cache || cache.Columns != keyWidth))
             {
                 Shapes.Refuse($"Attention: the KV cache of sequence {i} was not made by this backend for {keyWidth} columns.");

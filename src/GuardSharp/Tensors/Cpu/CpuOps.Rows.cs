@@ -59,6 +59,23 @@ internal sealed unsafe partial class CpuOps
         return y;
     }
 
+    public Tensor InterleaveColumns(IReadOnlyList<Tensor> parts)
+    {
+        var y = Make(parts[0].Rows, parts[0].Columns * parts.Count);
+        for (var k = 0; k < parts.Count; k++)
+        {
+            Shapes.Same(parts[0], parts[k]);
+            var source = (float*)parts[k].Data;
+            var target = (float*)y.Data + k;
+            for (long i = 0; i < parts[k].Length; i++)
+            {
+                target[i * parts.Count] = source[i];
+            }
+        }
+
+        return y;
+    }
+
     private static void Copy(float* source, float* destination, long length) =>
         Buffer.MemoryCopy(source, destination, length * sizeof(float), length * sizeof(float));
 

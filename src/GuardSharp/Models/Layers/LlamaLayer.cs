@@ -1,7 +1,6 @@
-using GuardSharp.Models.Layers;
 using GuardSharp.Tensors;
 
-namespace GuardSharp.Models.Llama;
+namespace GuardSharp.Models.Layers;
 
 /// <summary>One decoder layer: attention, then feed-forward, each behind a norm and added to its input.</summary>
 internal sealed class LlamaLayer

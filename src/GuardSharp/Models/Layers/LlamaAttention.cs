@@ -1,6 +1,6 @@
 using GuardSharp.Tensors;
 
-namespace GuardSharp.Models.Llama;
+namespace GuardSharp.Models.Layers;
 
 /// <summary>The sizes of a self-attention.</summary>
 /// <param name="Hidden">Columns of its input and output.</param>
