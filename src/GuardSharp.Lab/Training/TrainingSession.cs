@@ -16,7 +16,7 @@ internal sealed class TrainingSession(TrainingConfig config, Action<string> repo
     private const int MaxDevRowsOfOneVerdict = 60;
 
     /// <summary>Development prompts are cut here: the few longer ones would cost as much as all others.</summary>
-    private const int MaxDevTokens = 384;
+    private const int MaxDevTokens = 768;
 
     /// <summary>Trains to the end of the schedule, or until it is cancelled; then the state is saved.</summary>
     /// <param name="resume">Whether to go on from the output folder's state.</param>
@@ -28,13 +28,15 @@ internal sealed class TrainingSession(TrainingConfig config, Action<string> repo
         var folder = new TrainingFolder(config.Output);
         var architecture = Llama4Config.Read(Path.GetDirectoryName(Path.GetFullPath(config.Architecture))!);
         var rows = TrainingRows.Load(config.Data, report);
+        if (config.Pretrained is not null)
+            rows = rows with { Train = [.. rows.Train, .. OpinionRows.Of(rows.Train, config.Seed)] };
         var mixture = Mixture.Of(rows.Train, config.Data.Mixture);
         report($"an epoch has {mixture.EpochRows} rows, {mixture.DrawEpoch(new Random(0)).Count(row => rows.Train[row].Unsafe)} of them unsafe");
 
         var tokenizerFile = Path.Combine(folder.Path, TokenizerFile.HuggingFaceName);
         TokenizerLearning.Ensure(tokenizerFile, rows.Train, architecture.Text.VocabularySize, config.Seed);
         var tokenizer = TokenizerFile.Load(tokenizerFile);
-        var encoder = new ExampleEncoder(tokenizer, config.Data.MaxTokens);
+        var encoder = new ExampleEncoder(tokenizer, config.Data.MaxTokens, config.Data.MaxResponseTokens);
         var examples = rows.Train.Select((row, index) => encoder.Encode(index, row)).ToArray();
 
         using var network = new TextNetwork(architecture, config.Seed);
@@ -70,6 +72,6 @@ internal sealed class TrainingSession(TrainingConfig config, Action<string> repo
         report($"embedding: {known.Count(isKnown => isKnown)} of {known.Length} tokens start from pretrained vectors, {translated} more from their translations");
         var seen = TextTrainer.EpochsOf(config, mixture).SelectMany(mixture.DrawEpoch).ToHashSet();
         var cache = Path.Combine(Path.GetDirectoryName(Path.GetFullPath(config.Output))!, "cache", "use-lite.vectors");
-        return new SentenceTeacher(encoder, config.Seed).Teach(rows, mixture, seen, cache, report);
+        return new SentenceTeacher(encoder, config.Seed, pretrained.TeacherCharacters).Teach(rows, mixture, seen, cache, report);
     }
 }

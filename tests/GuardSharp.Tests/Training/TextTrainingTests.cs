@@ -46,21 +46,21 @@ public sealed class TextTrainingTests
         return Llama4Config.Read(folder.Path);
     }
 
-    private static TrainingConfig Config(TemporaryFolder folder, int rows) => new()
+    private static TrainingConfig Config(TemporaryFolder folder, int rows, double average = 0) => new()
     {
         Name = "test",
         Version = "0",
         Architecture = Path.Combine(folder.Path, "config.json"),
         Output = Path.Combine(folder.Path, "run"),
         Data = new DataConfig { Train = "", Dev = "", BatchTokens = 128 },
-        Optimiser = new OptimiserConfig { Rows = rows, LearningRate = 5e-3, EmbeddingLearningRate = 5e-3 },
+        Optimiser = new OptimiserConfig { Rows = rows, LearningRate = 5e-3, EmbeddingLearningRate = 5e-3, AverageDecay = average },
         Losses = new LossConfig { NegativeTokens = 16 },
         EvaluateEveryRows = 100_000,
     };
 
-    private static DevReport Train(TemporaryFolder folder, int rows, bool resume, string? model = null)
+    private static DevReport Train(TemporaryFolder folder, int rows, bool resume, string? model = null, double average = 0, bool cancelled = false)
     {
-        var config = Config(folder, rows);
+        var config = Config(folder, rows, average);
         var all = Rows();
         var tokenizer = Tokenizer(folder);
         var encoder = new ExampleEncoder(tokenizer, 64);
@@ -69,7 +69,7 @@ public sealed class TextTrainingTests
         var run = new TextRun(config, new TrainingFolder(config.Output), network, encoder, Mixture.Of(all, []), examples);
         var dev = new DevEvaluation(all, [.. examples.OfType<TrainingExample>()]);
         using var trainer = new TextTrainer(run, null, dev, _ => { });
-        trainer.Run(resume, _ => { }, CancellationToken.None);
+        trainer.Run(resume, _ => { }, new CancellationToken(cancelled));
         var report = dev.Run(network, encoder);
         if (model is not null)
             ModelFolder.Write(model, config, network, Path.Combine(folder.Path, "tokenizer.json"), report);
@@ -146,6 +146,53 @@ public sealed class TextTrainingTests
         Assert.Equal(20, example.PromptLength);
         Assert.Equal(encoder.Encode(0, Rows()[0])!.Ids[^2], example.Ids[^2]); // the end token, before the answer
         Assert.Equal(example.PromptLength - 1, example.JudgedStart + example.JudgedLength);
+    }
+
+    [Fact]
+    public void A_response_has_a_limit_of_its_own()
+    {
+        using var folder = new TemporaryFolder();
+        var encoder = new ExampleEncoder(Tokenizer(folder), 20, 60);
+        var words = string.Join(' ', Enumerable.Repeat("bread", 100));
+        var row = Rows()[0] with { Conversation = new Conversation([Turn.User(words), Turn.Assistant(words)]) };
+
+        Assert.Equal(60, encoder.Encode(0, row)!.PromptLength);
+    }
+
+    [Fact]
+    public void A_row_without_label_predicts_the_verdict_alone()
+    {
+        using var folder = new TemporaryFolder();
+        var encoder = new ExampleEncoder(Tokenizer(folder), 64);
+
+        var example = encoder.Encode(0, Rows()[0] with { Source = OpinionRows.Source })!;
+
+        Assert.True(example.OpinionOnly);
+        Assert.Single(example.Targets);
+        Assert.Equal(example.PromptLength, example.Ids.Length);
+    }
+
+    [Fact]
+    public void The_average_of_the_weights_is_part_of_the_state_and_survives_going_on()
+    {
+        using var folder = new TemporaryFolder();
+        (float[] Average, float[] Weight) State()
+        {
+            const string Name = "language_model.model.layers.0.self_attn.q_proj.weight";
+            using var file = SafetensorsFile.Open(Path.Combine(folder.Path, "run", "state.safetensors"));
+            return (file.Get($"{Name}.average").ToSingles(), file.Get(Name).ToSingles());
+        }
+
+        Train(folder, 200, resume: false, average: 0.9);
+        var before = State();
+
+        // One step more, which is no eighth one: the weights move, the average stays.
+        Train(folder, 400, resume: true, average: 0.9, cancelled: true);
+        var after = State();
+
+        Assert.NotEqual(before.Average, before.Weight);
+        Assert.NotEqual(before.Weight, after.Weight);
+        Assert.Equal(before.Average, after.Average);
     }
 
     [Fact]

@@ -7,7 +7,7 @@ namespace GuardSharp.Lab.Training.Phrases;
 /// English responses this project wrote itself, to the prompts of other sources: refusals and willing answers, long and short. Labelled responses
 /// are few; without these, every answer would look safe and every refusal of a dangerous request unsafe.
 /// </summary>
-/// <remarks>openings.tsv: refusal, advice (after a refusal), willing, and the body of a willing answer: harm or good. Harm names no means.</remarks>
+/// <remarks>They are put together by <see cref="ReplyText"/> from openings.tsv and refusals.tsv; no text names any means of doing harm.</remarks>
 internal static class ReplyBook
 {
     /// <summary>The source name of these rows.</summary>
@@ -19,7 +19,7 @@ internal static class ReplyBook
     /// <summary>Long attempts to talk a model round; each is answered several times, so that the answer decides and not the attempt.</summary>
     private const string Jailbreaks = "jbb-artifacts";
 
-    private const int AnswersToJailbreak = 4;
+    private const int AnswersToJailbreak = 6;
 
     private static readonly HashSet<string> SafePrompts = ["clinc-oos", "self-instruct-seed", TrainingRow.PhraseSource, TrainingRow.SentenceSource];
 
@@ -28,35 +28,26 @@ internal static class ReplyBook
     /// <param name="seed">Seed of the choice of sentences.</param>
     public static List<TrainingRow> Rows(IReadOnlyList<TrainingRow> rows, int seed)
     {
-        var sentences = PhraseBook.Table("openings").Lines.ToLookup(line => line[0], line => line[1]);
         var random = new Random(seed);
+        var text = new ReplyText(random);
         var replies = new List<TrainingRow>();
         foreach (var row in rows.Where(row => row.Language == "en" && !row.IsResponse && (row.Unsafe ? UnsafePrompts : SafePrompts).Contains(row.Source)))
         {
-            replies.Add(Answer(row, "refusal", Compose(sentences, random, "refusal", "advice", random.Next(3)), isUnsafe: false));
-            var willing = Compose(sentences, random, "willing", row.Unsafe ? "harm" : "good", random.Next(1, 5));
-            replies.Add(Answer(row, "willing", random.Next(2) == 0 ? willing : $"Sure, here is your answer to \"{row.LastText}\": {willing}", row.Unsafe));
+            replies.Add(Answer(row, "refusal", text.Refusal(), isUnsafe: false));
+            replies.Add(Answer(row, "willing", text.Willing(row.LastText, row.Unsafe), row.Unsafe));
         }
 
         foreach (var row in rows.Where(row => row.Source == Jailbreaks))
         {
             for (var answer = 0; answer < AnswersToJailbreak; answer++)
             {
-                replies.Add(Answer(row, $"refusal{answer}", Compose(sentences, random, "refusal", "advice", random.Next(3)), isUnsafe: false));
+                replies.Add(Answer(row, $"refusal{answer}", text.Refusal(), isUnsafe: false));
                 if (row.Unsafe && answer % 2 == 0)
-                    replies.Add(Answer(row, $"willing{answer}", Compose(sentences, random, "willing", "harm", random.Next(1, 5)), isUnsafe: true));
+                    replies.Add(Answer(row, $"willing{answer}", text.Willing(null, isUnsafe: true), isUnsafe: true));
             }
         }
 
         return replies;
-    }
-
-    private static string Compose(ILookup<string, string> sentences, Random random, string opening, string body, int count)
-    {
-        var openings = sentences[opening].ToArray();
-        var bodies = sentences[body].ToArray();
-        random.Shuffle(bodies);
-        return string.Join(' ', bodies.Take(count).Prepend(openings[random.Next(openings.Length)]));
     }
 
     private static TrainingRow Answer(TrainingRow row, string kind, string text, bool isUnsafe) => new(

@@ -15,14 +15,14 @@ internal sealed record TeacherKnowledge(Tensor Vectors, int[] VectorOf, float[] 
 /// A frozen English sentence encoder with a small network on top, trained on the labels in five parts: each part is judged by the head
 /// trained on the other four, so that its doubts are honest.
 /// </summary>
-internal sealed class SentenceTeacher(UseLiteEncoder encoder, int seed)
+/// <param name="encoder">The sentence encoder.</param>
+/// <param name="seed">Seed of the heads.</param>
+/// <param name="maxCharacters">Longer texts have no vector: they cost most.</param>
+internal sealed class SentenceTeacher(UseLiteEncoder encoder, int seed, int maxCharacters)
 {
     private const int Folds = 5;
     private const int BatchTexts = 64;
     private const int HiddenSize = 256;
-
-    /// <summary>Longer texts have no vector: a sentence encoder says little about them, and they cost most.</summary>
-    private const int MaxCharacters = 300;
 
     /// <summary>Encodes the English texts that will be seen and trains the heads on the prompts among them.</summary>
     /// <param name="rows">The training rows.</param>
@@ -48,7 +48,7 @@ internal sealed class SentenceTeacher(UseLiteEncoder encoder, int seed)
         }
 
         // Translations need the English text even where it is not seen itself.
-        bool IsTaught(int index, TrainingRow row) => !row.IsResponse && row.LastText.Length <= MaxCharacters && (seen.Contains(index) || row.ParallelKey is not null);
+        bool IsTaught(int index, TrainingRow row) => !row.IsResponse && row.LastText.Length <= maxCharacters && (seen.Contains(index) || row.ParallelKey is not null);
 
         ShareWithTranslations(rows, vectorOf);
         var vectors = Encode(texts, cacheFile, report);
@@ -95,7 +95,7 @@ internal sealed class SentenceTeacher(UseLiteEncoder encoder, int seed)
         var verdicts = new float[rows.Count];
         Array.Fill(verdicts, float.NaN);
         var fold = vectorOf.Select(vector => vector % Folds).ToArray(); // the same text, or a translation, is in one part
-        var mixed = mixture.DrawEpoch(new Random(seed)).Where(row => vectorOf[row] >= 0 && rows[row].Language == "en" && !rows[row].IsResponse).ToArray();
+        var mixed = mixture.DrawEpoch(new Random(seed)).Where(row => vectorOf[row] >= 0 && rows[row].Language == "en" && !rows[row].IsResponse && rows[row].Source != OpinionRows.Source).ToArray();
         for (var part = 0; part < Folds; part++)
         {
             using var scope = NewDisposeScope();

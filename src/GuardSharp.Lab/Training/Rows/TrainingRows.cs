@@ -20,10 +20,12 @@ internal sealed record TrainingRows(IReadOnlyList<TrainingRow> Train, IReadOnlyL
         var all = TrainingRowReader.Read(config.Train);
         var licensed = all.Where(row => row.WrittenBy is null || !config.ExcludeWrittenBy.Contains(row.WrittenBy)).ToList();
         var clean = licensed.Where(row => known.Nearest(row.LastText) < config.NearDuplicate).ToList();
-        List<TrainingRow> phrases = [.. PhraseBook.Rows(), .. RemarkBook.Rows(seed: 1)];
-        var replies = ReplyBook.Rows([.. clean, .. phrases], seed: 1);
+        // Our own texts were written without a look at the development rows; by chance one may come near all the same.
+        List<TrainingRow> written = [.. PhraseBook.Rows(), .. RemarkBook.Rows(seed: 1)];
+        written.AddRange(ReplyBook.Rows([.. clean, .. written], seed: 1));
+        var own = written.Where(row => known.Nearest(row.LastText) < config.NearDuplicate).ToList();
         report($"rows: {all.Count} read, {all.Count - licensed.Count} left out for their writer, {licensed.Count - clean.Count} for a near duplicate among "
-            + $"{dev.Count} development rows, {phrases.Count} phrases and {replies.Count} replies added");
-        return new TrainingRows([.. clean, .. phrases, .. replies], dev);
+            + $"{dev.Count} development rows, {own.Count} phrases and replies of our own added, {written.Count - own.Count} left out for a near duplicate");
+        return new TrainingRows([.. clean, .. own], dev);
     }
 }

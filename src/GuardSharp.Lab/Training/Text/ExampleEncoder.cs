@@ -7,7 +7,10 @@ using GuardSharp.Tokenization;
 namespace GuardSharp.Lab.Training.Text;
 
 /// <summary>Rows to token ids, through the prompt builder that inference uses.</summary>
-internal sealed class ExampleEncoder(ITokenizer tokenizer, int maxTokens)
+/// <param name="tokenizer">The model's.</param>
+/// <param name="maxTokens">Longest prompt in tokens.</param>
+/// <param name="maxResponseTokens">The same where a response is judged; 0: no other limit.</param>
+internal sealed class ExampleEncoder(ITokenizer tokenizer, int maxTokens, int maxResponseTokens = 0)
 {
     /// <summary>Characters kept of the judged text before tokens are counted.</summary>
     private const int MaxCharacters = 4000;
@@ -53,24 +56,25 @@ internal sealed class ExampleEncoder(ITokenizer tokenizer, int maxTokens)
         }
 
         var end = ids[^1];
-        if (ids.Count > maxTokens)
-            judged = Cut(ids, judged, end);
+        var limit = row.IsResponse && maxResponseTokens > 0 ? maxResponseTokens : maxTokens;
+        if (ids.Count > limit)
+            judged = Cut(ids, judged, end, limit);
 
         var answer = Answer(row, end);
-        return new TrainingExample(index, [.. ids, .. answer[..^1]], ids.Count, answer, judged, Math.Max(1, ids.Count - 1 - judged), row.Unsafe);
+        return new TrainingExample(index, [.. ids, .. answer[..^1]], ids.Count, answer, judged, Math.Max(1, ids.Count - 1 - judged), row.Unsafe, row.Source == OpinionRows.Source);
     }
 
     /// <summary>Shortens to the limit: the context's end first, down to half of the limit, then the judged text's end.</summary>
     /// <returns>Where the judged text starts now.</returns>
-    private int Cut(List<int> ids, int judged, int end)
+    private static int Cut(List<int> ids, int judged, int end, int limit)
     {
         // The special token before the judged text says whose turn it is, so it stays.
         var turn = judged - 1;
-        var fromContext = Math.Clamp(turn - (maxTokens / 2), 0, ids.Count - maxTokens);
+        var fromContext = Math.Clamp(turn - (limit / 2), 0, ids.Count - limit);
         ids.RemoveRange(turn - fromContext, fromContext);
-        if (ids.Count > maxTokens)
+        if (ids.Count > limit)
         {
-            ids.RemoveRange(maxTokens, ids.Count - maxTokens);
+            ids.RemoveRange(limit, ids.Count - limit);
             ids[^1] = end;
         }
 
@@ -79,6 +83,8 @@ internal sealed class ExampleEncoder(ITokenizer tokenizer, int maxTokens)
 
     private int[] Answer(TrainingRow row, int end)
     {
+        if (row.Source == OpinionRows.Source)
+            return [Safe]; // the place of the verdict; what follows it is unknown
         if (!row.Unsafe)
             return [Safe, end];
         if (row.Categories.Count == 0)

@@ -80,7 +80,11 @@ internal sealed class TextLoss : IDisposable
     {
         var target = example.Unsafe ? 1.0 : 0.0;
         if (_teacher is not null && _teacher.Unsafe[example.Row] is var opinion && !float.IsNaN(opinion))
-            target = ((1 - _config.Teacher) * target) + (_config.Teacher * opinion);
+        {
+            var share = example.OpinionOnly ? 1 : _config.Teacher;
+            target = ((1 - share) * target) + (share * opinion);
+        }
+
         return (float)((target * (1 - _config.Smoothing)) + (_config.Smoothing / 2));
     }
 

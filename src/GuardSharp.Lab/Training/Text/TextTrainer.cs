@@ -21,6 +21,7 @@ internal sealed class TextTrainer : IDisposable
     private readonly TextRun _run;
     private readonly TextLoss _loss;
     private readonly LazyAdamW _optimiser;
+    private readonly WeightAverage? _average;
     private readonly DevEvaluation _dev;
     private readonly Action<string> _report;
     private TrainingState _state = new(0, 0, 0, 0, 0);
@@ -36,9 +37,14 @@ internal sealed class TextTrainer : IDisposable
         var shape = run.Network.Network.Shape;
         _loss = new TextLoss(run.Config.Losses, run.Encoder, teacher, (shape.HiddenSize, shape.VocabularySize), run.Config.Seed);
         _optimiser = new LazyAdamW(Parameters());
+        if (run.Config.Optimiser.AverageDecay > 0)
+            _average = new WeightAverage(Parameters().Select(entry => (entry.Name, entry.Parameter)), run.Config.Optimiser.AverageDecay);
     }
 
-    /// <summary>Trains to the end of the schedule, calling back with the report whenever the development rows say that it is the best so far.</summary>
+    /// <summary>
+    /// Trains to the end of the schedule, calling back with the report whenever the development rows say that it is the best so far. The averaged
+    /// weights are judged, where the configuration asks for them.
+    /// </summary>
     /// <param name="resume">Whether to go on from the folder's state.</param>
     /// <param name="improved">Called with the report while the network holds the best weights.</param>
     /// <param name="cancellation">Stops after the step in progress; the state is saved.</param>
@@ -81,6 +87,7 @@ internal sealed class TextTrainer : IDisposable
     {
         _loss.Dispose();
         _optimiser.Dispose();
+        _average?.Dispose();
     }
 
     /// <summary>The sources of randomness of the epochs that the schedule needs, first to last.</summary>
@@ -106,6 +113,7 @@ internal sealed class TextTrainer : IDisposable
         loss.backward();
         var touched = batch.SelectMany(example => example.Ids).Concat(candidates).Distinct().Select(id => (long)id).ToArray();
         _optimiser.Step(Schedule(), _run.Config.Optimiser.GradientNorm, tensor(touched));
+        _average?.Update(_optimiser.StepsDone);
         _recent += parts;
         _recentSteps++;
     }
@@ -130,6 +138,7 @@ internal sealed class TextTrainer : IDisposable
 
     private void Evaluate(Action<DevReport> improved)
     {
+        _average?.Exchange();
         var report = _dev.Run(_run.Network, _run.Encoder);
         _report($"row {_state.RowsSeen}: {report}");
         _run.Folder.Log(new { rows = _state.RowsSeen, dev = report });
@@ -139,13 +148,14 @@ internal sealed class TextTrainer : IDisposable
             improved(report);
         }
 
+        _average?.Exchange();
         _run.Folder.Save(_state, StateTensors());
     }
 
     private List<(string Name, Tensor Value)> StateTensors() =>
     [
         .. _run.Network.Weights.Parameters.Select(entry => (entry.Key, (Tensor)entry.Value)),
-        .. _optimiser.State(),
+        .. _optimiser.State(), .. _average?.State() ?? [],
         ("loss.pooled", _loss.PooledHead), ("loss.vector", _loss.VectorHead),
     ];
 

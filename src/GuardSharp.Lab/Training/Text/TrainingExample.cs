@@ -8,7 +8,9 @@ namespace GuardSharp.Lab.Training.Text;
 /// <param name="JudgedStart">First token of the judged text.</param>
 /// <param name="JudgedLength">Tokens of the judged text; at least 1.</param>
 /// <param name="Unsafe">The label.</param>
-internal sealed record TrainingExample(int Row, int[] Ids, int PromptLength, int[] Targets, int JudgedStart, int JudgedLength, bool Unsafe)
+/// <param name="OpinionOnly">There is no label: what the teacher says is the target.</param>
+internal sealed record TrainingExample(
+    int Row, int[] Ids, int PromptLength, int[] Targets, int JudgedStart, int JudgedLength, bool Unsafe, bool OpinionOnly = false)
 {
     /// <summary>The same with some tokens of the judged text left out, each with the given probability; one at least stays.</summary>
     public TrainingExample WithDropout(double probability, Random random)
