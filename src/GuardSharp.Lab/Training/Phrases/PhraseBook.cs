@@ -9,7 +9,7 @@ namespace GuardSharp.Lab.Training.Phrases;
 /// </summary>
 /// <remarks>
 /// Tables of tab-separated columns, one language a column, embedded in the assembly: patterns.tsv with {0} for an act, acts.tsv and
-/// sentences.tsv labelled "safe" or with a category, replies.tsv labelled refusal or answer. Dangerous acts are named, never described.
+/// sentences.tsv labelled "safe" or with a category, everyday.tsv (one language a line), replies.tsv labelled refusal or answer. Dangerous acts are named, never described.
 /// </remarks>
 internal static class PhraseBook
 {
@@ -30,7 +30,31 @@ internal static class PhraseBook
 
         foreach (var (sentence, labelled) in Table("sentences").Lines.Index())
             AddAll(rows, TrainingRow.SentenceSource, $"{sentence}", labelled[0], languages, column => labelled[column + 1]);
+        AddEveryday(rows);
         return rows;
+    }
+
+    /// <summary>Harmless questions of a single language, which everyday.tsv holds as sentences with choices in brackets.</summary>
+    private static void AddEveryday(List<TrainingRow> rows)
+    {
+        const int MostOfALine = 24;
+        foreach (var (number, line) in Table("everyday").Lines.Index())
+        {
+            var texts = Choices(line[1]).ToArray();
+            new Random(number).Shuffle(texts);
+            foreach (var (variant, text) in texts.Take(MostOfALine).Index())
+                rows.Add(Row(TrainingRow.PhraseSource, $"phrases/{line[0]}:everyday{line[0]}{number}.{variant}", line[0], "safe", Turn.User(text)));
+        }
+    }
+
+    /// <summary>Every sentence that <c>[one|another]</c> in a text stands for.</summary>
+    internal static IEnumerable<string> Choices(string text)
+    {
+        var open = text.IndexOf('[', StringComparison.Ordinal);
+        if (open < 0)
+            return [text];
+        var close = text.IndexOf(']', open);
+        return text[(open + 1)..close].Split('|').SelectMany(choice => Choices(text[..open] + choice + text[(close + 1)..]));
     }
 
     private static void AddAll(List<TrainingRow> rows, string source, string key, string label, string[] languages, Func<int, string> text)
