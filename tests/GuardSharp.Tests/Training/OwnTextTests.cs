@@ -44,6 +44,15 @@ public sealed class OwnTextTests
     }
 
     [Fact]
+    public void A_text_with_choices_stands_for_every_combination()
+    {
+        Assert.Equal(
+            ["a red car", "a red ship", "a blue car", "a blue ship"],
+            PhraseBook.Choices("a [red|blue] [car|ship]"));
+        Assert.DoesNotContain(PhraseBook.Rows(), row => row.LastText.AsSpan().IndexOfAny("[]|") >= 0);
+    }
+
+    [Fact]
     public void Rows_for_the_teacher_are_the_same_for_the_same_seed_and_short_enough_for_it()
     {
         var text = string.Join(' ', Enumerable.Range(0, 40).Select(number => $"Sentence {number} stands here."));
