@@ -1,5 +1,3 @@
-using System.Runtime.InteropServices;
-
 namespace GuardSharp.Imaging;
 
 /// <summary>Turns a picture into the tiles that Llama 4 takes: canvas, resize, padding, tiles, global tile, normalisation.</summary>
@@ -29,11 +27,11 @@ internal sealed class Llama4ImageProcessor(Llama4ImageSettings settings) : IImag
         for (var tile = 0; tile < canvas.GridRows * canvas.GridColumns; tile++)
         {
             var (row, column) = Math.DivRem(tile, canvas.GridColumns);
-            FillTile(resized, column * side, row * side, TileOf(pixels, tile));
+            TileCutter.Fill(resized, column * side, row * side, side, _normalisation.Value, TileOf(pixels, tile));
         }
 
         if (canvas.HasGlobalTile)
-            FillTile(GlobalTile(image), 0, 0, TileOf(pixels, canvas.Tiles - 1));
+            TileCutter.Fill(GlobalTile(image), 0, 0, side, _normalisation.Value, TileOf(pixels, canvas.Tiles - 1));
         return new TiledImage(pixels, side, canvas.GridRows, canvas.GridColumns, canvas.HasGlobalTile);
     }
 
@@ -44,27 +42,5 @@ internal sealed class Llama4ImageProcessor(Llama4ImageSettings settings) : IImag
     {
         var length = 3 * Settings.TileSize * Settings.TileSize;
         return pixels.AsSpan(tile * length, length);
-    }
-
-    // tile: [3, side, side]. What lies right of and below the picture is byte 0 before normalisation.
-    private void FillTile(RgbaImage image, int left, int top, Span<float> tile)
-    {
-        var side = Settings.TileSize;
-        var source = MemoryMarshal.Cast<byte, uint>(image.Pixels);
-        var width = Math.Clamp(image.Width - left, 0, side);
-        var height = Math.Clamp(image.Height - top, 0, side);
-        for (var y = 0; y < height; y++)
-        {
-            var row = source.Slice(((top + y) * image.Width) + left, width);
-            for (var channel = 0; channel < 3; channel++)
-            {
-                var target = tile.Slice(((channel * side) + y) * side, side);
-                _normalisation.Value.Apply(row, channel, target);
-                target[width..].Fill(_normalisation.Value.Padding(channel));
-            }
-        }
-
-        for (var channel = 0; channel < 3; channel++)
-            tile.Slice(((channel * side) + height) * side, (side - height) * side).Fill(_normalisation.Value.Padding(channel));
     }
 }

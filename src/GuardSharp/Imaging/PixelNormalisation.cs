@@ -4,7 +4,7 @@ namespace GuardSharp.Imaging;
 
 /// <summary>Bytes to the values of the network, in bfloat16 arithmetic: rounded to nearest even after each step.</summary>
 /// <remarks>Source: tests/golden/README.md, "Preprocessing, exact"; the tables equal golden/preprocessing/luts.safetensors.</remarks>
-internal sealed class PixelNormalisation
+internal sealed class PixelNormalisation : IPixelValues
 {
     private readonly float[][] _tables;
     private readonly float[] _mean;
@@ -22,13 +22,10 @@ internal sealed class PixelNormalisation
     /// <summary>The value of a byte in a channel (0 red, 1 green, 2 blue).</summary>
     public float Value(int channel, byte value) => _tables[channel][value];
 
-    /// <summary>The value of padding, which is byte 0.</summary>
+    /// <inheritdoc/>
     public float Padding(int channel) => Value(channel, 0);
 
-    /// <summary>Normalises one channel of a row of pixels.</summary>
-    /// <param name="row">RGBA pixels, red in the lowest byte.</param>
-    /// <param name="channel">0 red, 1 green, 2 blue.</param>
-    /// <param name="target">At least as long as the row.</param>
+    /// <inheritdoc/>
     public void Apply(ReadOnlySpan<uint> row, int channel, Span<float> target)
     {
         var (mean, deviation) = (Vector256.Create(_mean[channel]), Vector256.Create(_deviation[channel]));

@@ -3,19 +3,20 @@ using System.Runtime.Intrinsics;
 
 namespace GuardSharp.Imaging;
 
-/// <summary>Resizes pictures byte for byte as torchvision does: the horizontal pass first, rounded to bytes, then the vertical one.</summary>
-/// <remarks>Source: tests/golden/README.md, "Preprocessing, exact", Llama 4. Plain integer arithmetic, so every machine gives the same bytes.</remarks>
+/// <summary>Resizes pictures byte for byte as torchvision and Pillow do: the horizontal pass first, rounded to bytes, then the vertical one.</summary>
+/// <remarks>Source: tests/golden/README.md, "Preprocessing, exact". Plain integer arithmetic, so every machine gives the same bytes.</remarks>
 internal static class Resampler
 {
     /// <summary>The picture in another size; the same object when the size is the same. Aspect is the caller's matter.</summary>
     /// <param name="image">The picture.</param>
     /// <param name="width">New width in pixels, at least 1.</param>
     /// <param name="height">New height in pixels, at least 1.</param>
-    public static RgbaImage Resize(RgbaImage image, int width, int height)
+    /// <param name="precision">Bits of the weights: <see cref="ResamplingCoefficients.PillowPrecision"/>, or null for torchvision's.</param>
+    public static RgbaImage Resize(RgbaImage image, int width, int height, int? precision = null)
     {
         // An axis that keeps its size is skipped: its weights would be the identity.
-        var wide = width == image.Width ? image : ResizeRows(image, new ResamplingCoefficients(image.Width, width));
-        return height == wide.Height ? wide : ResizeColumns(wide, new ResamplingCoefficients(wide.Height, height));
+        var wide = width == image.Width ? image : ResizeRows(image, new ResamplingCoefficients(image.Width, width, precision));
+        return height == wide.Height ? wide : ResizeColumns(wide, new ResamplingCoefficients(wide.Height, height, precision));
     }
 
     private static RgbaImage ResizeRows(RgbaImage image, ResamplingCoefficients axis)
@@ -38,7 +39,7 @@ internal static class Resampler
             var weights = axis.FixedWeights.Slice(x * axis.MaxCount, inputs.Length);
             var sum = half;
             for (var j = 0; j < inputs.Length; j++)
-                sum += Widen(inputs[j]) * (int)weights[j];
+                sum += Widen(inputs[j]) * weights[j];
             target[x] = ToPixel(sum >> axis.Precision);
         }
     }
@@ -68,7 +69,7 @@ internal static class Resampler
     }
 
     // rows: weights.Length rows of target.Length bytes each, end to end.
-    private static void MeanOfRows(ReadOnlySpan<byte> rows, ReadOnlySpan<short> weights, Span<byte> target, int precision)
+    private static void MeanOfRows(ReadOnlySpan<byte> rows, ReadOnlySpan<int> weights, Span<byte> target, int precision)
     {
         var stride = target.Length;
         var half = 1 << (precision - 1);
@@ -79,7 +80,7 @@ internal static class Resampler
             var high = low;
             for (var j = 0; j < weights.Length; j++)
             {
-                var (words, weight) = (Vector256.WidenLower(Vector128.Create(rows.Slice((j * stride) + x, 16)).ToVector256Unsafe()), (int)weights[j]);
+                var (words, weight) = (Vector256.WidenLower(Vector128.Create(rows.Slice((j * stride) + x, 16)).ToVector256Unsafe()), weights[j]);
                 low += Vector256.WidenLower(words).AsInt32() * weight;
                 high += Vector256.WidenUpper(words).AsInt32() * weight;
             }

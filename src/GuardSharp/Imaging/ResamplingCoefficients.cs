@@ -5,24 +5,25 @@ namespace GuardSharp.Imaging;
 /// (bilinear) filter, widened when shrinking ("antialias").
 /// </summary>
 /// <remarks>
-/// Computed in double as Pillow and torchvision do, then rounded to 16-bit fixed point as torchvision's fast path does
-/// (tests/golden/README.md, "Preprocessing, exact"). A resize is two matrix products with <see cref="ToMatrix"/>, one for each axis,
+/// Computed in double as Pillow and torchvision do, then rounded to fixed point: of 22 bits in Pillow, of as many as keep weights in 16 bits in
+/// torchvision's fast path (tests/golden/README.md, "Preprocessing, exact"). A resize is two matrix products with <see cref="ToMatrix"/>, one for each axis,
 /// but for the rounding to bytes after each.
 /// </remarks>
 internal sealed class ResamplingCoefficients
 {
-    // The weight's largest fixed-point precision in bits, of Pillow and torchvision: 32 bits - 8 of the byte - 2 of head room.
-    private const int MaxPrecision = 22;
+    /// <summary>The weight's largest fixed-point precision in bits, Pillow's own: 32 bits - 8 of the byte - 2 of head room.</summary>
+    public const int PillowPrecision = 22;
 
     private readonly int[] _starts;
     private readonly int[] _counts;
     private readonly double[] _weights;
-    private readonly short[] _fixedWeights;
+    private readonly int[] _fixedWeights;
 
     /// <summary>Computes the weights of resizing an axis.</summary>
     /// <param name="inputSize">Pixels before, at least 1.</param>
     /// <param name="outputSize">Pixels after, at least 1.</param>
-    public ResamplingCoefficients(int inputSize, int outputSize)
+    /// <param name="precision">Bits of the fixed weights; null: as many as keep the largest below 2^15, as torchvision has them.</param>
+    public ResamplingCoefficients(int inputSize, int outputSize, int? precision = null)
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(inputSize, 1);
         ArgumentOutOfRangeException.ThrowIfLessThan(outputSize, 1);
@@ -36,9 +37,8 @@ internal sealed class ResamplingCoefficients
         for (var i = 0; i < outputSize; i++)
             FillRow(i, (i + 0.5) * scale, support);
 
-        var largest = _weights.Max();
-        Precision = FixedPrecision(largest);
-        _fixedWeights = Array.ConvertAll(_weights, w => (short)(0.5 + (w * (1 << Precision))));
+        Precision = precision ?? FixedPrecision(_weights.Max());
+        _fixedWeights = Array.ConvertAll(_weights, w => (int)(0.5 + (w * (1 << Precision))));
     }
 
     /// <summary>Pixels of the axis before.</summary>
@@ -63,7 +63,7 @@ internal sealed class ResamplingCoefficients
     public ReadOnlySpan<double> Weights => _weights;
 
     /// <summary>The weights times 2^Precision, rounded, [OutputSize, MaxCount].</summary>
-    public ReadOnlySpan<short> FixedWeights => _fixedWeights;
+    public ReadOnlySpan<int> FixedWeights => _fixedWeights;
 
     /// <summary>The exact weights as a dense matrix [OutputSize, InputSize], row-major: resized = Rows . picture . Columns^T.</summary>
     public float[] ToMatrix()
@@ -99,7 +99,7 @@ internal sealed class ResamplingCoefficients
     private static int FixedPrecision(double largest)
     {
         var precision = 0;
-        while (precision < MaxPrecision && (int)(0.5 + (largest * (1 << (precision + 1)))) < 1 << 15)
+        while (precision < PillowPrecision && (int)(0.5 + (largest * (1 << (precision + 1)))) < 1 << 15)
             precision++;
         return precision;
     }

@@ -20,7 +20,7 @@ public sealed class ResamplerTests
                 Assert.Equal(1.0, sum, 1e-12);   // rounding of a double for each of up to 8,000 weights
             }
 
-            Assert.InRange(axis.FixedWeights.ToArray().Max(), (short)1, short.MaxValue);
+            Assert.InRange(axis.FixedWeights.ToArray().Max(), 1, short.MaxValue);
         }, iter: 200, seed: "0001imgTiles");
 
     [Theory]
