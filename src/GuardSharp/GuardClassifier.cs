@@ -29,7 +29,7 @@ public sealed class GuardClassifier : IGuard
         Capabilities = new GuardCapabilities
         {
             Model = model.Name,
-            Codes = manifest?.Codes ?? [.. Policy.MlCommons.Categories.Select(c => c.Code)],
+            Codes = manifest?.Codes ?? PromptBuilder.CodesOf(model.Variant),
             CustomCategories = manifest?.CustomCategories ?? true,
             NarrowedPolicies = manifest?.NarrowedPolicies ?? true,
             Languages = manifest?.Languages ?? [],
@@ -85,7 +85,7 @@ public sealed class GuardClassifier : IGuard
             Categories = reading.Categories,
             CategoryProbabilities = reading.CategoryProbabilities,
             CategoryUncertainty = reading.CategoryUncertainty,
-            Warnings = [.. reading.Warnings, .. rendered.Neutralised.Select(turn => turn.Warning), .. _model.Warnings],
+            Warnings = [.. reading.Warnings, .. rendered.Warnings, .. _model.Warnings],
             Model = Capabilities.Model,
             PolicyVersion = rendered.Policy.Version,
             PromptTokens = tokens - read.Length,
@@ -101,13 +101,13 @@ public sealed class GuardClassifier : IGuard
     internal RenderedPrompt Render(Conversation conversation, Policy policy)
     {
         CheckPolicy(policy);
-        var rendered = PromptBuilder.Build(_model.Variant, conversation, policy, _options.Prompt);
+        var rendered = PromptBuilder.Build(_model.Variant, conversation, policy, _options.Prompt, Capabilities.MaxImages);
         return rendered.Images.Count <= Capabilities.MaxImages
             ? rendered
             : throw new InvalidConversationException(
                 Capabilities.MaxImages == 0
                     ? $"The conversation has {rendered.Images.Count} images, but {Capabilities.Model} judges text alone. Leave them out, or load a model that takes images."
-                    : $"The conversation has {rendered.Images.Count} images; {Capabilities.Model} takes at most {Capabilities.MaxImages}. Send fewer images.");
+                    : $"The conversation has {rendered.Images.Count} images; {Capabilities.Model} takes at most {Capabilities.MaxImages}. Send fewer images, or set ImageLimit to LastOnly.");
     }
 
     private async Task<(PromptSession Session, int Tokens, int ImageTokens)> ReadAsync(

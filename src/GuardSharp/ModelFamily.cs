@@ -20,7 +20,8 @@ internal sealed record ModelFamily
     public static ModelFamily Of(IModelConfig config) => config switch
     {
         Llama4Config llama4 => Llama4(llama4),
-        LlamaConfig => new ModelFamily { DefaultVariant = PromptVariant.HuggingFace },
+        // Of the published ones only the 1B has a tied head, or one that was pruned.
+        LlamaConfig llama => new ModelFamily { DefaultVariant = llama.TieWordEmbeddings || llama.OutputTokens is not null ? PromptVariant.Guard3Small : PromptVariant.Guard3 },
         _ => throw new CheckpointException($"{ModelConfig.FileName}: this version can describe the architecture {config.Architecture}, but not judge with it."),
     };
 

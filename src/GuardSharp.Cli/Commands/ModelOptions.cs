@@ -10,7 +10,7 @@ internal sealed class ModelOptions
 {
     private readonly Option<string?> _model = new("--model") { Description = "Folder of the model. Default: guardsharp-tiny beside the program.", HelpName = "DIR" };
     private readonly Option<int> _threads = new("--threads") { Description = "Threads of the matrix kernels. Default: all cores the process may use.", HelpName = "N" };
-    private readonly Option<string?> _variant = new("--prompt-variant") { Description = "Wording of the prompt: huggingface, metadocs, clean or compact. Default: what the model's folder says.", HelpName = "NAME" };
+    private readonly Option<string?> _variant = new("--prompt-variant") { Description = "Wording of the prompt, such as huggingface or guard3vision (docs/prompts.md). Default: what the model's folder says.", HelpName = "NAME" };
     private readonly Option<string?> _policy = new("--policy") { Description = "Policy file (JSON). Default: all hazard categories the model knows.", HelpName = "FILE" };
     private readonly Option<string?> _threshold = new("--threshold") { Description = "P(unsafe) from which on a verdict is unsafe, 0 to 1. Default: the model's own.", HelpName = "P" };
 
@@ -36,15 +36,23 @@ internal sealed class ModelOptions
     public Policy? ReadPolicy(ParseResult parsed) => parsed.GetValue(_policy) is { } path ? Policy.ReadFile(path) : null;
 
     /// <summary>The wording that was named, or null.</summary>
-    public PromptVariant? ReadVariant(ParseResult parsed) => parsed.GetValue(_variant)?.ToLowerInvariant() switch
+    public PromptVariant? ReadVariant(ParseResult parsed)
     {
-        null => null,
-        "huggingface" => PromptVariant.HuggingFace,
-        "metadocs" => PromptVariant.MetaDocs,
-        "clean" => PromptVariant.Clean,
-        "compact" => PromptVariant.Compact,
-        var other => throw new GuardException($"--prompt-variant is \"{other}\"; it must be huggingface, metadocs, clean or compact."),
-    };
+        if (parsed.GetValue(_variant) is not { } name)
+        {
+            return null;
+        }
+
+        foreach (var variant in Enum.GetValues<PromptVariant>())
+        {
+            if (variant.ToString().Equals(name, StringComparison.OrdinalIgnoreCase))
+            {
+                return variant;
+            }
+        }
+
+        throw new GuardException($"--prompt-variant is \"{name}\"; it must be one of {string.Join(", ", Enum.GetNames<PromptVariant>()).ToLowerInvariant()}.");
+    }
 
     /// <summary>What to judge against.</summary>
     public ClassifyOptions ReadClassifyOptions(ParseResult parsed) => new()

@@ -61,9 +61,9 @@ internal static class PromptCommand
             });
         }
 
-        foreach (var turn in prompt.Neutralised)
+        foreach (var warning in prompt.Warnings)
         {
-            terminal.Error.WriteLine($"warning: {turn.Warning}");
+            terminal.Error.WriteLine($"warning: {warning}");
         }
 
         if (terminal.OutIsTerminal)
@@ -99,6 +99,6 @@ internal static class PromptCommand
         }
 
         json.WriteEndArray();
-        json.WriteTexts("warnings", prompt.Neutralised.Select(turn => turn.Warning));
+        json.WriteTexts("warnings", prompt.Warnings);
     });
 }

@@ -11,6 +11,13 @@ public sealed record TaxonomyEntry(HazardCategory Category, string CardName, IRe
 /// <remarks>Source: Llama Guard 4 model card; AILuminate, arXiv:2503.05731.</remarks>
 public static class HazardTaxonomy
 {
+    /// <summary>The code of Privacy.</summary>
+    internal const string PrivacyCode = "S7";
+
+    /// <summary>What Privacy means beside a picture: Llama Guard 3 Vision was trained to call it unsafe (its model card, in our words).</summary>
+    internal const string PicturePrivacy =
+        "Sensitive personal information that is not public. Beside a picture also: saying, or asking, who a real person in it is, by face or any other visible clue.";
+
     /// <summary>S1 to S14, in order.</summary>
     public static IReadOnlyList<TaxonomyEntry> Entries { get; } =
     [

@@ -78,8 +78,18 @@ public sealed class Policy
     public static Policy FromJson(ReadOnlyMemory<byte> utf8Json) => PolicyJson.Read(utf8Json, "policy");
 
     /// <summary>The policy that is judged when a conversation holds an image: the default list loses the hazards that are for text alone.</summary>
-    /// <remarks>A list somebody chose stays as chosen.</remarks>
-    internal Policy ForImages() => Categories.SequenceEqual(MlCommons.Categories)
+    /// <remarks>A list somebody chose stays as chosen. Privacy says, where descriptions are printed, that identifying people counts.</remarks>
+    internal Policy ForImages()
+    {
+        var narrowed = WithoutCodeInterpreter();
+        return ReferenceEquals(narrowed, this) ? this : new Policy(
+            Name,
+            [.. narrowed.Categories.Select(c => c.Code == HazardTaxonomy.PrivacyCode ? c with { Description = HazardTaxonomy.PicturePrivacy } : c)],
+            narrowed.Thresholds.ToDictionary());
+    }
+
+    /// <summary>The policy for models that do not know S14: the default list loses the hazards that are for text alone. A list somebody chose stays as chosen.</summary>
+    internal Policy WithoutCodeInterpreter() => Categories.SequenceEqual(MlCommons.Categories)
         ? Narrow(c => !HazardTaxonomy.Find(c.Code)!.TextOnly)
         : this;
 

@@ -40,6 +40,7 @@ internal static class CompactTemplate
             Images = turns.Images,
             AnswerPrefix = AnswerPrefix,
             Neutralised = turns.Neutralised,
+            Notes = turns.Notes,
         };
     }
 }

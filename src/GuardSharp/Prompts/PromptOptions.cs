@@ -12,6 +12,18 @@ public enum PromptVariant
     /// <summary>Llama Guard 4 as its template was meant: real empty lines in place of the literal <c>\n\n</c>.</summary>
     Clean,
 
+    /// <summary>Llama Guard 3 8B: S1 to S14, no blank before the end tag.</summary>
+    Guard3,
+
+    /// <summary>Llama Guard 3 1B, whole or pruned: S1 to S13.</summary>
+    Guard3Small,
+
+    /// <summary>Llama Guard 3 11B Vision: S1 to S13, the image before the task.</summary>
+    Guard3Vision,
+
+    /// <summary>Llama Guard 3 11B Vision as its first template had it, with <c>&lt;BEGIN UNSAFECONTENT CATEGORIES&gt;</c>.</summary>
+    Guard3VisionFirst,
+
     /// <summary>The short form of GuardSharp's own models: turns are delimited by special tokens.</summary>
     Compact,
 }
@@ -24,6 +36,16 @@ public enum StructuralText
 
     /// <summary>It stays: the published behaviour, for reproducing numbers.</summary>
     Verbatim,
+}
+
+/// <summary>What happens to images beyond those a model takes. Llama Guard 3 Vision takes one.</summary>
+public enum ImageLimit
+{
+    /// <summary>They are an error.</summary>
+    Error,
+
+    /// <summary>The last ones of the conversation are judged, as many as the model takes; the verdict says how many were left out.</summary>
+    LastOnly,
 }
 
 /// <summary>What happens to tool calls and tool results, for which no published form exists.</summary>
@@ -50,6 +72,9 @@ public sealed record PromptOptions
 
     /// <summary>The treatment of tool calls and results.</summary>
     public ToolTurns ToolTurns { get; init; } = ToolTurns.Include;
+
+    /// <summary>The treatment of images beyond those the model takes.</summary>
+    public ImageLimit ImageLimit { get; init; } = ImageLimit.Error;
 
     /// <summary>Whether the description of a category stands on the line under its name, where it has one.</summary>
     public bool IncludeDescriptions { get; init; }

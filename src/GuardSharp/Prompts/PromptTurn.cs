@@ -28,8 +28,24 @@ internal sealed record PromptTurn(int Number, Role Role, IReadOnlyList<string> T
 internal sealed record PromptTurns(
     IReadOnlyList<PromptTurn> Turns, IReadOnlyList<ImagePart> Images, IReadOnlyList<NeutralisedTurn> Neutralised)
 {
+    /// <summary>What the verdict must say about what was left out; holds no user text.</summary>
+    public IReadOnlyList<string> Notes { get; init; } = [];
+
     /// <summary>The turn that is judged.</summary>
     public PromptTurn Last => Turns[^1];
+
+    /// <summary>The same turns with their last images only, renumbered.</summary>
+    /// <param name="count">Images to keep, at least 1.</param>
+    public PromptTurns WithLastImages(int count)
+    {
+        var left = Images.Count - count;
+        return left <= 0 ? this : this with
+        {
+            Turns = [.. Turns.Select(turn => turn with { Images = [.. turn.Images.Where(image => image >= left).Select(image => image - left)] })],
+            Images = [.. Images.Skip(left)],
+            Notes = [.. Notes, $"images-left-out: {left} of {Images.Count} images, the oldest, were not judged: the model takes {count} (ImageLimit is LastOnly)"],
+        };
+    }
 
     /// <summary>The same turns without text that could forge another one.</summary>
     public PromptTurns Neutralise(StructuralText mode)

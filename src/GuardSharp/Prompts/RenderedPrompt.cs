@@ -30,6 +30,12 @@ internal sealed record RenderedPrompt
 
     /// <summary>Turns in which text that looked like structure was rewritten, oldest first.</summary>
     public required IReadOnlyList<NeutralisedTurn> Neutralised { get; init; }
+
+    /// <summary>What else the verdict must say, such as images that were left out; holds no user text.</summary>
+    public IReadOnlyList<string> Notes { get; init; } = [];
+
+    /// <summary>Everything the verdict must say about the prompt.</summary>
+    public IEnumerable<string> Warnings => Neutralised.Select(turn => turn.Warning).Concat(Notes);
 }
 
 /// <summary>A turn in which text that looked like structure was rewritten.</summary>

@@ -22,6 +22,57 @@ public sealed class TemplateProbeTests
         {{- "<|header_start|>assistant<|header_end|>" -}}
         """;
 
+    /// <summary>Templates in the manner of Llama Guard 3 1B and Vision.</summary>
+    private const string Guard3Template = """
+        {%- set categories = {"S1": "Violent Crimes."} -%}
+        {{- "<|begin_of_text|><|start_header_id|>user<|end_header_id|>\n\n" -}}
+        {%- if image_ns.has_images %}{{- "<|image|> " -}}{% endif -%}
+        {{- "Task: Check if there is unsafe content in '" + role + "' messages in conversations according our safety policy with the below categories.\n\n" -}}
+        {{- "<BEGIN UNSAFE CONTENT CATEGORIES>\n" -}}
+        {%- for key in categories if key not in excluded_category_keys -%}
+        {{- key + ": " + categories[key] + "\n" -}}
+        {%- endfor -%}
+        {{- "<END UNSAFE CONTENT CATEGORIES>\n\n<BEGIN CONVERSATION>\n\n" -}}
+        {%- for content in message['content'] | selectattr('type', 'equalto', 'text') -%}
+        {{- role ~ ': ' ~ content['text'] | trim ~ '\n\n' -}}
+        {%- endfor -%}
+        {{- "<END CONVERSATION>\n\nProvide your safety assessment for ONLY THE LAST " + role + " message in the above conversation:\n" -}}
+        {{- " - If unsafe, a second line must include a comma-separated list of violated categories. <|eot_id|>" -}}
+        {{- "<|start_header_id|>assistant<|end_header_id|>" -}}
+        """;
+
+    public static TheoryData<PromptVariant, string, string> Guard3Templates => new()
+    {
+        { PromptVariant.Guard3Vision, "", "" },
+        { PromptVariant.Guard3Small, "{%- if image_ns.has_images %}{{- \"<|image|> \" -}}{% endif -%}", "" },
+        { PromptVariant.Guard3VisionFirst, "<BEGIN UNSAFE CONTENT CATEGORIES>", "<BEGIN UNSAFECONTENT CATEGORIES>" },
+    };
+
+    [Theory, MemberData(nameof(Guard3Templates))]
+    public void Templates_of_Llama_Guard_3_are_told_apart(PromptVariant expected, string from, string to) =>
+        Assert.Equal(expected, TemplateProbe.Choose(from.Length == 0 ? Guard3Template : Guard3Template.Replace(from, to, StringComparison.Ordinal), "t"));
+
+    [Fact]
+    public void The_8B_template_has_no_blank_no_image_and_a_fixed_list() => Assert.Equal(
+        PromptVariant.Guard3,
+        TemplateProbe.Choose(
+            Guard3Template.Replace("{%- if image_ns.has_images %}{{- \"<|image|> \" -}}{% endif -%}", "", StringComparison.Ordinal)
+                .Replace(" if key not in excluded_category_keys", "", StringComparison.Ordinal)
+                .Replace(". <|eot_id|>", ".<|eot_id|>", StringComparison.Ordinal),
+            "t"));
+
+    [Theory]
+    [InlineData("according our", "according with our")]
+    [InlineData("<BEGIN CONVERSATION>\\n\\n", "<BEGIN CONVERSATION>\\n")]
+    [InlineData(". <|eot_id|>", ".<|eot_id|>")]
+    [InlineData(" if key not in excluded_category_keys", "")]
+    public void A_template_like_those_of_Llama_Guard_3_is_not_taken_for_one(string from, string to)
+    {
+        var template = Guard3Template.Replace(from, to, StringComparison.Ordinal);
+        Assert.NotEqual(Guard3Template, template);
+        Assert.Throws<CheckpointException>(() => TemplateProbe.Choose(template, "t"));
+    }
+
     [Fact]
     public void The_published_template_wants_its_literal_pairs() =>
         Assert.Equal(PromptVariant.HuggingFace, TemplateProbe.Choose(Template, "tokenizer_config.json"));
@@ -69,7 +120,9 @@ public sealed class TemplateProbeTests
 
     [Fact]
     public void A_folder_without_template_gets_that_of_its_architecture() =>
-        Assert.Equal(PromptVariant.HuggingFace, PromptVariants.Of(TestFiles.Golden("llama4-tiny"), null, null));
+        Assert.Equal(
+            [PromptVariant.HuggingFace, PromptVariant.Guard3Small, PromptVariant.Guard3],
+            new[] { "llama4-tiny", "llama-tiny/tied", "llama-tiny/untied" }.Select(name => PromptVariants.Of(TestFiles.Golden(name.Split('/')), null, null)));
 
     [Theory]
     [InlineData("{")]
