@@ -34,6 +34,7 @@ internal static class ModelCommand
         command.Add(info);
         command.Add(ModelListCommand.Create(terminal));
         command.Add(ModelDownloadCommand.Create(terminal));
+        command.Add(ModelSynthesizeCommand.Create(terminal));
         return command;
     }
 

@@ -10,6 +10,8 @@ namespace GuardSharp.Cli.Commands;
 /// <summary><c>model list</c>: the guards of this machine, and the published ones.</summary>
 internal static class ModelListCommand
 {
+    // Published weights are bfloat16.
+    private const int BytesOfBFloat16 = 2;
     private const string DefaultPurpose = "the default: text, small, in every installation";
 
     /// <summary>Builds the command.</summary>
@@ -46,10 +48,10 @@ internal static class ModelListCommand
             rows.Add(new Row("guardsharp-tiny", DefaultPurpose, GuardClassifier.DefaultModelFolder, Directory.EnumerateFiles(GuardClassifier.DefaultModelFolder).Sum(path => new FileInfo(path).Length)));
         }
 
-        rows.AddRange(PublishedGuards.All.Select(guard =>
+        rows.AddRange(PublishedModel.All.Select(guard =>
         {
             var here = cached.FirstOrDefault(model => model.Repository == guard.Repository);
-            return new Row(guard.Repository, guard.Purpose, here?.Folder, here?.Bytes ?? guard.Bytes);
+            return new Row(guard.Repository, guard.Purpose, here?.Folder, here?.Bytes ?? (long)guard.Config().Parameters() * BytesOfBFloat16);
         }));
         rows.AddRange(cached.Where(model => rows.TrueForAll(row => row.Name != model.Repository)).Select(model => new Row(model.Repository, "", model.Folder, model.Bytes)));
         return rows;

@@ -63,12 +63,16 @@ internal static class ModelConfig
 
     /// <summary>Reads config.json of a model folder.</summary>
     /// <exception cref="CheckpointException">The architecture is not supported, or a key is not; names the file, the key, what was seen and what is allowed.</exception>
-    public static IModelConfig Read(string folder) => JsonSection.ReadFile(Path.Combine(folder, FileName), root => Read(root, folder));
+    public static IModelConfig Read(string folder) => JsonSection.ReadFile(Path.Combine(folder, FileName), root => Read(root, () => GuardManifest.Read(folder)?.OutputTokens));
 
-    private static IModelConfig Read(JsonSection root, string folder) => root.Text("model_type") switch
+    /// <summary>Reads a config.json that lies in no folder, so no head of it is pruned.</summary>
+    /// <exception cref="CheckpointException">As for <see cref="Read(string)"/>.</exception>
+    public static IModelConfig Parse(string file, ReadOnlyMemory<byte> json) => JsonSection.Parse(file, json, root => Read(root, () => null));
+
+    private static IModelConfig Read(JsonSection root, Func<IReadOnlyList<int>?> outputTokens) => root.Text("model_type") switch
     {
         "llama4" => Llama4ConfigReader.Read(root),
-        "llama" => LlamaConfigReader.Read(root).WithOutputTokens(GuardManifest.Read(folder)?.OutputTokens),
+        "llama" => LlamaConfigReader.Read(root).WithOutputTokens(outputTokens()),
         "mllama" => MllamaConfigReader.Read(root),
         null => throw root.Missing("model_type", "\"llama4\", \"llama\" or \"mllama\""),
         var other => throw root.Error("model_type", $"\"{Printable.Of(other)}\"",

@@ -121,7 +121,7 @@ public sealed class ToolCommandTests(TestModel model) : IDisposable
     [Fact]
     public async Task Every_command_explains_itself()
     {
-        foreach (var command in (string[][])[[], ["classify"], ["evaluate"], ["model"], ["model", "info"], ["model", "list"], ["model", "download"], ["prompt"], ["tokenize"], ["preprocess"], ["verify"]])
+        foreach (var command in (string[][])[[], ["classify"], ["evaluate"], ["model"], ["model", "info"], ["model", "list"], ["model", "download"], ["model", "synthesize"], ["prompt"], ["tokenize"], ["preprocess"], ["verify"]])
         {
             var run = await CommandLineRun.OfAsync([.. command, "--help"]);
             Assert.Equal((0, ""), (run.Code, run.Error));
