@@ -7,7 +7,7 @@ namespace GuardSharp.Lab.Training.Text;
 /// <param name="Auroc">AUROC of each source with at least 50 rows of each class, and of JailbreakBench responses.</param>
 /// <param name="MeanAuroc">Mean over the sources with at least 50 rows of each class.</param>
 /// <param name="Temperature">Divisor of the logit difference with the least negative log-likelihood, every source and class weighing the same.</param>
-/// <param name="Threshold">Probability (after the temperature) at which the mean over sources of recall and of specificity is best.</param>
+/// <param name="Threshold">Probability (after the temperature) at which the means over sources of recall and, weighing a quarter more, of specificity are best.</param>
 /// <param name="Recall">Mean over sources with unsafe rows at the threshold.</param>
 /// <param name="Specificity">Mean over sources with safe rows at the threshold.</param>
 internal sealed record DevReport(
@@ -26,6 +26,9 @@ internal sealed class DevEvaluation(IReadOnlyList<TrainingRow> rows, IReadOnlyLi
 {
     private const int MinRowsOfEachClass = 50;
     private const int BatchTokens = 4096;
+
+    /// <summary>Between thresholds that do about as well, the one that troubles harmless texts less.</summary>
+    private const double SpecificityWeight = 1.25;
 
     /// <summary>Judges all rows.</summary>
     public DevReport Run(TextNetwork network, ExampleEncoder encoder) => Report(Score(network, encoder));
@@ -100,7 +103,7 @@ internal sealed class DevEvaluation(IReadOnlyList<TrainingRow> rows, IReadOnlyLi
 
     private (double Threshold, double Recall, double Specificity) BestThreshold(double[] probabilities, double[] weights)
     {
-        var best = (Threshold: 0.5, Recall: 0.0, Specificity: 0.0);
+        var best = (Threshold: 0.5, Recall: -1.0, Specificity: 0.0);
         for (var threshold = 0.1; threshold < 0.91; threshold += 0.01)
         {
             var (recall, specificity) = (0.0, 0.0);
@@ -112,7 +115,7 @@ internal sealed class DevEvaluation(IReadOnlyList<TrainingRow> rows, IReadOnlyLi
                     specificity += 2 * weights[index];
             }
 
-            if (recall + specificity > best.Recall + best.Specificity)
+            if (recall + (SpecificityWeight * specificity) > best.Recall + (SpecificityWeight * best.Specificity))
                 best = (Math.Round(threshold, 2), recall, specificity);
         }
 
