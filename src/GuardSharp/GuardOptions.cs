@@ -1,4 +1,5 @@
 using GuardSharp.Imaging;
+using GuardSharp.Models;
 using GuardSharp.Prompts;
 
 namespace GuardSharp;
@@ -17,6 +18,9 @@ public sealed record GuardOptions
 
     /// <summary>The wording of the prompt; null: what the model's folder says.</summary>
     public PromptVariant? PromptVariant { get; init; }
+
+    /// <summary>What the text before a picture does in Llama Guard 3 Vision; other models do not know the question.</summary>
+    public MaskedRows MaskedRows { get; init; } = MaskedRows.HuggingFace;
 
     /// <summary>How conversations become prompts.</summary>
     public PromptOptions Prompt { get; init; } = new();

@@ -46,7 +46,7 @@ internal sealed class LoadedModel : IDisposable
         // Loading is synchronous and the hash runs on a pool thread that waits for nobody.
         Name = $"{Manifest?.Name ?? new DirectoryInfo(folder).Name}@{digest.GetAwaiter().GetResult()}";
         var ops = new CpuOps(options.Threads);
-        var network = Bind(ops, checkpoint, config);
+        var network = Bind(ops, checkpoint, config, options.MaskedRows);
         Engine = new GuardEngine(ops, network, family.Images?.Tokens ?? TileTokens.None, engine);
     }
 
@@ -128,12 +128,12 @@ internal sealed class LoadedModel : IDisposable
             $"The policy {CodeRanges.Format(prompt.Policy.Categories)} needs the tokens {string.Join(", ", missing)}, which the pruned output layer of {Name} does not have. Leave out the categories that its model card does not name.");
     }
 
-    private static IGuardNetwork Bind(CpuOps ops, Checkpoint checkpoint, IModelConfig config)
+    private static IGuardNetwork Bind(CpuOps ops, Checkpoint checkpoint, IModelConfig config, MaskedRows maskedRows)
     {
         try
         {
             var weights = new CheckpointWeights(checkpoint, config.NamesIn(checkpoint));
-            var network = GuardNetworks.Create(ops, weights, config);
+            var network = GuardNetworks.Create(ops, weights, config, maskedRows);
             weights.RequireAllUsed();
             return network;
         }

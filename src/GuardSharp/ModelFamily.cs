@@ -22,6 +22,7 @@ internal sealed record ModelFamily
         Llama4Config llama4 => Llama4(llama4),
         // Of the published ones only the 1B has a tied head, or one that was pruned.
         LlamaConfig llama => new ModelFamily { DefaultVariant = llama.TieWordEmbeddings || llama.OutputTokens is not null ? PromptVariant.Guard3Small : PromptVariant.Guard3 },
+        MllamaConfig mllama => Mllama(mllama),
         _ => throw new CheckpointException($"{ModelConfig.FileName}: this version can describe the architecture {config.Architecture}, but not judge with it."),
     };
 
@@ -35,6 +36,17 @@ internal sealed record ModelFamily
                 new TileTokens(tokens.Patch, vision.ImageSize),
                 MaxImages: 5)
             : null,
+    };
+
+    private static ModelFamily Mllama(MllamaConfig config) => new()
+    {
+        DefaultVariant = PromptVariant.Guard3Vision,
+        Images = new ImageInput(
+            folder => new MllamaImageProcessor(MllamaImageSettingsFile.Read(folder, config.Vision.ImageSize, config.Vision.MaxTiles)),
+            new SingleTokenMarkup(),
+            new TileTokens(config.ImageToken, config.Vision.ImageSize),
+            // The model card: prompts with more than one image were not trained.
+            MaxImages: 1),
     };
 }
 

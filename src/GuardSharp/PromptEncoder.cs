@@ -38,7 +38,7 @@ internal sealed class PromptEncoder(ITokenizer tokenizer, IImageMarkup? images)
 
         // The last token is always read anew: its row gives the verdict.
         prefix = Math.Min(prefix, ids.Count - 1);
-        return new EncodedPrompt([.. ids.Take(prefix)], [.. ids.Skip(prefix)], [.. pictures.Select(picture => picture.Pixels)]);
+        return new EncodedPrompt([.. ids.Take(prefix)], [.. ids.Skip(prefix)], [.. pictures.Select(picture => new EncodedImage(picture.Pixels, picture.GridRows, picture.GridColumns))]);
     }
 
     /// <summary>Ids of plain text.</summary>

@@ -1,5 +1,6 @@
 using System.CommandLine;
 using System.Globalization;
+using GuardSharp.Models;
 using GuardSharp.Policies;
 using GuardSharp.Prompts;
 
@@ -11,6 +12,7 @@ internal sealed class ModelOptions
     private readonly Option<string?> _model = new("--model") { Description = "Folder of the model. Default: guardsharp-tiny beside the program.", HelpName = "DIR" };
     private readonly Option<int> _threads = new("--threads") { Description = "Threads of the matrix kernels. Default: all cores the process may use.", HelpName = "N" };
     private readonly Option<string?> _variant = new("--prompt-variant") { Description = "Wording of the prompt, such as huggingface or guard3vision (docs/prompts.md). Default: what the model's folder says.", HelpName = "NAME" };
+    private readonly Option<string?> _maskedRows = new("--masked-rows") { Description = "What text before a picture does in Llama Guard 3 Vision: huggingface or meta (docs/models.md). Default: huggingface.", HelpName = "NAME" };
     private readonly Option<string?> _policy = new("--policy") { Description = "Policy file (JSON). Default: all hazard categories the model knows.", HelpName = "FILE" };
     private readonly Option<string?> _threshold = new("--threshold") { Description = "P(unsafe) from which on a verdict is unsafe, 0 to 1. Default: the model's own.", HelpName = "P" };
 
@@ -20,6 +22,7 @@ internal sealed class ModelOptions
         command.Add(_model);
         command.Add(_threads);
         command.Add(_variant);
+        command.Add(_maskedRows);
         if (judging)
         {
             command.Add(_policy);
@@ -36,23 +39,7 @@ internal sealed class ModelOptions
     public Policy? ReadPolicy(ParseResult parsed) => parsed.GetValue(_policy) is { } path ? Policy.ReadFile(path) : null;
 
     /// <summary>The wording that was named, or null.</summary>
-    public PromptVariant? ReadVariant(ParseResult parsed)
-    {
-        if (parsed.GetValue(_variant) is not { } name)
-        {
-            return null;
-        }
-
-        foreach (var variant in Enum.GetValues<PromptVariant>())
-        {
-            if (variant.ToString().Equals(name, StringComparison.OrdinalIgnoreCase))
-            {
-                return variant;
-            }
-        }
-
-        throw new GuardException($"--prompt-variant is \"{name}\"; it must be one of {string.Join(", ", Enum.GetNames<PromptVariant>()).ToLowerInvariant()}.");
-    }
+    public PromptVariant? ReadVariant(ParseResult parsed) => Named<PromptVariant>("--prompt-variant", parsed.GetValue(_variant));
 
     /// <summary>What to judge against.</summary>
     public ClassifyOptions ReadClassifyOptions(ParseResult parsed) => new()
@@ -66,8 +53,27 @@ internal sealed class ModelOptions
     {
         var threads = parsed.GetValue(_threads);
         return threads is >= 0 and <= 1024
-            ? GuardClassifier.Load(Folder(parsed), new GuardOptions { Threads = threads, PromptVariant = ReadVariant(parsed) })
+            ? GuardClassifier.Load(Folder(parsed), new GuardOptions { Threads = threads, PromptVariant = ReadVariant(parsed), MaskedRows = Named<MaskedRows>("--masked-rows", parsed.GetValue(_maskedRows)) ?? default })
             : throw new GuardException($"--threads is {threads}; it must be from 1 to 1024, or 0 for all cores.");
+    }
+
+    private static T? Named<T>(string option, string? name)
+        where T : struct, Enum
+    {
+        if (name is null)
+        {
+            return null;
+        }
+
+        foreach (var value in Enum.GetValues<T>())
+        {
+            if (value.ToString().Equals(name, StringComparison.OrdinalIgnoreCase))
+            {
+                return value;
+            }
+        }
+
+        throw new GuardException($"{option} is \"{name}\"; it must be one of {string.Join(", ", Enum.GetNames<T>()).ToLowerInvariant()}.");
     }
 
     /// <summary>A number from 0 to 1.</summary>

@@ -9,13 +9,14 @@ namespace GuardSharp.Cli.Commands;
 internal static class PreprocessCommand
 {
     private const string Llama4 = "llama4";
+    private const string Mllama = "mllama";
 
     /// <summary>Builds the command.</summary>
     public static Command Create(Terminal terminal)
     {
         var command = new Command("preprocess", "Writes the tiles of an image: pixel_values [tiles, 3, side, side] and aspect_ratios [1, 2] (rows, columns of the grid).");
         var model = new Option<string?>("--model") { Description = "Folder whose preprocessor decides.", HelpName = "DIR" };
-        var processor = new Option<string?>("--processor") { Description = $"A named preprocessor in place of a folder: {Llama4} (tiles of 336 pixels, at most 16).", HelpName = "NAME" };
+        var processor = new Option<string?>("--processor") { Description = $"A named preprocessor in place of a folder: {Llama4} (tiles of 336 pixels, at most 16) or {Mllama} (of 560 pixels, at most 4).", HelpName = "NAME" };
         var image = new Option<string>("--image") { Description = "The image (PNG, JPEG, WebP).", HelpName = "FILE", Required = true };
         var output = new Option<string>("--output") { Description = "The file to write.", HelpName = "FILE.safetensors", Required = true };
         foreach (var option in (Option[])[model, processor, image, output])
@@ -25,9 +26,9 @@ internal static class PreprocessCommand
 
         command.SetAction(parsed =>
         {
-            var settings = ReadSettings(parsed.GetValue(model), parsed.GetValue(processor));
+            var chosen = Choose(parsed.GetValue(model), parsed.GetValue(processor));
             var bytes = ImageFile.Read(parsed.GetValue(image)!);
-            var tiles = new Llama4ImageProcessor(settings).Process(ImageDecoder.Decode(bytes, new ImageLimits()));
+            var tiles = chosen.Process(ImageDecoder.Decode(bytes, new ImageLimits()));
             Write(parsed.GetValue(output)!, tiles);
             terminal.Error.WriteLine($"{tiles.Tiles} tiles of {tiles.TileSize} x {tiles.TileSize}, grid {tiles.GridRows} x {tiles.GridColumns}{(tiles.HasGlobalTile ? " and the whole image" : "")}");
             return ExitCode.Done;
@@ -35,14 +36,15 @@ internal static class PreprocessCommand
         return command;
     }
 
-    private static Llama4ImageSettings ReadSettings(string? folder, string? processor) => (folder, processor) switch
+    private static IImageProcessor Choose(string? folder, string? processor) => (folder, processor) switch
     {
-        (null, Llama4) => new Llama4ImageSettings(),
-        ({ } named, null) => Llama4Config.Read(named).Vision is { } vision
-            ? Llama4ImageSettingsFile.Read(named, vision.ImageSize)
+        (null, Llama4) => new Llama4ImageProcessor(new Llama4ImageSettings()),
+        (null, Mllama) => new MllamaImageProcessor(new MllamaImageSettings()),
+        ({ } named, null) => ModelFamily.Of(ModelConfig.Read(named)).Images is { } images
+            ? images.Processor(named)
             : throw new GuardException($"{named}: the model takes text alone, so it has no preprocessor."),
-        (null, { } other) => throw new GuardException($"--processor is \"{other}\"; it must be {Llama4}."),
-        _ => throw new GuardException($"Give either --model DIR or --processor {Llama4}."),
+        (null, { } other) => throw new GuardException($"--processor is \"{other}\"; it must be {Llama4} or {Mllama}."),
+        _ => throw new GuardException($"Give either --model DIR or --processor {Llama4} or {Mllama}."),
     };
 
     private static void Write(string path, TiledImage image)

@@ -9,6 +9,10 @@ namespace GuardSharp.Engine;
 internal sealed class EngineWorker(ITensorOps ops, IGuardNetwork network, TileTokens images, EngineOptions options) : IDisposable
 {
     private readonly PrefixCache _prefixes = new(options.CachedPrefixes);
+    private readonly PictureEncoder _pictures = new(ops, network, images, options);
+
+    /// <summary>Whether the keys and values of a prompt's prefix may be shared. Safe from any thread.</summary>
+    public bool MaySharePrefix(EncodedPrompt prompt) => _pictures.MaySharePrefix(prompt);
 
     /// <summary>Runs jobs together. Either all of them complete, or none does and the error is thrown.</summary>
     public void Run(IReadOnlyList<EngineJob> jobs)
@@ -34,6 +38,8 @@ internal sealed class EngineWorker(ITensorOps ops, IGuardNetwork network, TileTo
     {
         session.Cache?.Dispose();
         session.Cache = null;
+        session.Pictures?.Dispose();
+        session.Pictures = null;
         if (session.Prefix is { } prefix)
         {
             prefix.Users--;
@@ -56,11 +62,12 @@ internal sealed class EngineWorker(ITensorOps ops, IGuardNetwork network, TileTo
             job.Session.Queued = Stopwatch.GetElapsedTime(job.Enqueued);
             job.Session.Prefix = PrefixOf(job.Prompt);
             job.Session.Cache = NewCache(job.Prompt.Rest.Length, job.Session.Prefix?.Cache);
+            job.Session.Pictures = _pictures.Remember(job.Prompt);
         }
 
         foreach (var group in InPasses(jobs))
         {
-            var rows = Feed([.. group.Select(j => new Piece(j.Session.Cache!, j.Prompt.Rest, Encode(j.Prompt.Images)))]);
+            var rows = Feed([.. group.Select(j => new Piece(j.Session.Cache!, j.Prompt.Rest, _pictures.Patches(j.Prompt.Images), j.Session.Pictures))]);
             for (var i = 0; i < group.Count; i++)
             {
                 group[i].Session.LastRow = rows[i];
@@ -105,7 +112,7 @@ internal sealed class EngineWorker(ITensorOps ops, IGuardNetwork network, TileTo
             var cache = NewCache(prompt.Prefix.Length, null);
             try
             {
-                Feed([new Piece(cache, prompt.Prefix, null)]);
+                Feed([new Piece(cache, prompt.Prefix, null, null)]);
             }
             catch
             {
@@ -120,38 +127,6 @@ internal sealed class EngineWorker(ITensorOps ops, IGuardNetwork network, TileTo
         return entry;
     }
 
-    /// <summary>What the decoder reads in place of the image tokens [patch tokens, hidden], or null without images.</summary>
-    private Tensor? Encode(IReadOnlyList<float[]> pictures)
-    {
-        Tensor? all = null;
-        foreach (var pixels in pictures)
-        {
-            var encoded = EncodeTiles(pixels);
-            all = all is { } before ? ops.ConcatRows(before, encoded) : encoded;
-        }
-
-        return all;
-    }
-
-    private Tensor EncodeTiles(float[] pixels)
-    {
-        var tile = 3 * images.TileSize * images.TileSize;
-        Tensor? all = null;
-        for (var start = 0; start < pixels.Length; start += tile * options.MaxTilesPerPass)
-        {
-            var part = pixels.AsSpan(start, Math.Min(tile * options.MaxTilesPerPass, pixels.Length - start));
-            Tensor encoded;
-            using (ops.Scope())
-            {
-                encoded = ops.Keep(network.EncodeTiles(ops.Upload(part, part.Length / images.TileSize, images.TileSize)));
-            }
-
-            all = all is { } before ? ops.ConcatRows(before, encoded) : encoded;
-        }
-
-        return all!.Value;
-    }
-
     private float[][][] Answer(List<NextLogitsJob> jobs)
     {
         // A session cancelled by its owner may still have a job behind it; its cache is gone then.
@@ -163,7 +138,7 @@ internal sealed class EngineWorker(ITensorOps ops, IGuardNetwork network, TileTo
                 var cache = job.Session.Cache ?? throw new ObjectDisposedException(nameof(PromptSession));
                 foreach (var continuation in job.Continuations.Where(c => c.Length > 0))
                 {
-                    pieces.Add(new Piece(NewCache(continuation.Length, cache), continuation, null));
+                    pieces.Add(new Piece(NewCache(continuation.Length, cache), continuation, null, job.Session.Pictures));
                 }
             }
 
@@ -200,7 +175,7 @@ internal sealed class EngineWorker(ITensorOps ops, IGuardNetwork network, TileTo
             return Pass(pieces);
         }
 
-        var (cache, ids, patches) = pieces[0];
+        var (cache, ids, patches, pictures) = pieces[0];
         float[][] last = [];
         var patch = 0;
         for (var start = 0; start < ids.Length; start += options.MaxBatchTokens)
@@ -208,7 +183,8 @@ internal sealed class EngineWorker(ITensorOps ops, IGuardNetwork network, TileTo
             var part = ids[start..Math.Min(ids.Length, start + options.MaxBatchTokens)];
             var inPart = part.Count(id => id == images.PatchToken);
             using var scope = ops.Scope();
-            last = Pass([new Piece(cache, part, inPart == 0 ? null : ops.GatherRows(patches!.Value, [.. Enumerable.Range(patch, inPart)]))]);
+            var inPlace = patches is { } all && inPart > 0 ? ops.GatherRows(all, [.. Enumerable.Range(patch, inPart)]) : default(Tensor?);
+            last = Pass([new Piece(cache, part, inPlace, pictures)]);
             patch += inPart;
         }
 
@@ -228,7 +204,8 @@ internal sealed class EngineWorker(ITensorOps ops, IGuardNetwork network, TileTo
             last[i] = ids.Count - 1;
         }
 
-        var hidden = ForwardPass.Run(ops, network, Embed(CollectionsMarshal.AsSpan(ids), pieces), sequences);
+        var reading = _pictures.Reading(sequences, [.. pieces.Select(piece => piece.Pictures)]);
+        var hidden = ForwardPass.Run(ops, network, Embed(CollectionsMarshal.AsSpan(ids), pieces), sequences, reading);
         var final = network.Final(hidden, last);
         var values = new float[final.Length];
         ops.Read(final, values);
@@ -267,6 +244,6 @@ internal sealed class EngineWorker(ITensorOps ops, IGuardNetwork network, TileTo
     private KvCache NewCache(int capacity, KvCache? parent) =>
         ops.CreateCache(network.Shape.Layers, network.Shape.KeyColumns, capacity, parent);
 
-    /// <summary>Ids to be appended to a cache, and what stands in place of their image tokens.</summary>
-    private readonly record struct Piece(KvCache Cache, int[] Ids, Tensor? Patches);
+    /// <summary>Ids to be appended to a cache, what stands in place of their image tokens, and what cross-attention reads beside them.</summary>
+    private readonly record struct Piece(KvCache Cache, int[] Ids, Tensor? Patches, PictureMemory? Pictures);
 }

@@ -39,7 +39,9 @@ internal sealed class GuardEngine : IDisposable
         var session = new PromptSession(this);
         try
         {
-            var job = new ReadPromptJob(prompt, session, cancellation);
+            // A prefix that reads the picture behind it (model note M4) is this picture's alone.
+            var own = _worker.MaySharePrefix(prompt) ? prompt : prompt with { Prefix = [], Rest = [.. prompt.Prefix, .. prompt.Rest] };
+            var job = new ReadPromptJob(own, session, cancellation);
             Enqueue(job);
             await job.Task.WaitAsync(cancellation).ConfigureAwait(false);
             return session;

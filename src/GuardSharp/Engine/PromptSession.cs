@@ -1,3 +1,4 @@
+using GuardSharp.Models;
 using GuardSharp.Tensors;
 
 namespace GuardSharp.Engine;
@@ -13,6 +14,9 @@ internal sealed class PromptSession(GuardEngine engine) : IDisposable
 
     /// <summary>The prefix the cache stands on; it may not be evicted while a session lives.</summary>
     internal PrefixEntry? Prefix { get; set; }
+
+    /// <summary>The prompt's pictures as cross-attention reads them, if it reads any.</summary>
+    internal PictureMemory? Pictures { get; set; }
 
     /// <summary>The final, normed row of the prompt's last token.</summary>
     internal float[] LastRow { get; set; } = [];
