@@ -44,7 +44,7 @@ internal sealed class LoadedModel : IDisposable
         Warnings = Manifest?.Synthetic == true ? ["synthetic-weights: this model's weights are random; its verdicts mean nothing"] : [];
 
         // Loading is synchronous and the hash runs on a pool thread that waits for nobody.
-        Name = $"{Manifest?.Name ?? new DirectoryInfo(folder).Name}@{digest.GetAwaiter().GetResult()}";
+        Name = $"{Manifest?.Name ?? ModelConfig.NameOf(folder)}@{digest.GetAwaiter().GetResult()}";
         var ops = new CpuOps(options.Threads);
         var network = Bind(ops, checkpoint, config, options.MaskedRows);
         Engine = new GuardEngine(ops, network, family.Images?.Tokens ?? TileTokens.None, engine);

@@ -11,14 +11,16 @@ internal static class ModelCommand
     /// <summary>Builds the command.</summary>
     public static Command Create(Terminal terminal)
     {
-        var info = new Command("info", "Prints what a model is and what it can follow.");
-        var model = new Option<string?>("--model") { Description = "Folder of the model. Default: guardsharp-tiny beside the program.", HelpName = "DIR" };
+        var info = new Command("info", "Prints what a model is, what it can follow and what is missing. Exit code 1 when its files do not fit each other.");
+        var model = new Option<string?>("--model") { Description = "Folder of the model, or OWNER/NAME of a downloaded one. Default: guardsharp-tiny beside the program.", HelpName = "DIR" };
+        var fullHash = new Option<bool>("--full-hash") { Description = "Hash all bytes of the weights; above 64 MiB a sample is hashed otherwise." };
         var json = new Option<bool>("--json") { Description = "Print one JSON document." };
         info.Add(model);
+        info.Add(fullHash);
         info.Add(json);
         info.SetAction(parsed =>
         {
-            var card = ModelCard.Read(parsed.GetValue(model) ?? GuardClassifier.DefaultModelFolder);
+            var card = ModelCard.Read(ModelOptions.FolderOf(parsed.GetValue(model)), parsed.GetValue(fullHash));
             if (parsed.GetValue(json))
             {
                 card.WriteJson(terminal.Out);
@@ -28,7 +30,7 @@ internal static class ModelCommand
                 WriteTable(terminal, card);
             }
 
-            return ExitCode.Done;
+            return card.Problems.Count == 0 ? ExitCode.Done : ExitCode.Unsafe;
         });
         var command = new Command("model", "Models of this machine: look at them, download them.");
         command.Add(info);

@@ -1,5 +1,6 @@
 using System.CommandLine;
 using System.Globalization;
+using GuardSharp.Hub;
 using GuardSharp.Models;
 using GuardSharp.Policies;
 using GuardSharp.Prompts;
@@ -9,7 +10,7 @@ namespace GuardSharp.Cli.Commands;
 /// <summary>The options that say which model judges, and how.</summary>
 internal sealed class ModelOptions
 {
-    private readonly Option<string?> _model = new("--model") { Description = "Folder of the model. Default: guardsharp-tiny beside the program.", HelpName = "DIR" };
+    private readonly Option<string?> _model = new("--model") { Description = "Folder of the model, or OWNER/NAME of a downloaded one. Default: guardsharp-tiny beside the program.", HelpName = "DIR" };
     private readonly Option<int> _threads = new("--threads") { Description = "Threads of the matrix kernels. Default: all cores the process may use.", HelpName = "N" };
     private readonly Option<string?> _variant = new("--prompt-variant") { Description = "Wording of the prompt, such as huggingface or guard3vision (docs/prompts.md). Default: what the model's folder says.", HelpName = "NAME" };
     private readonly Option<string?> _maskedRows = new("--masked-rows") { Description = "What text before a picture does in Llama Guard 3 Vision: huggingface or meta (docs/models.md). Default: huggingface.", HelpName = "NAME" };
@@ -33,7 +34,31 @@ internal sealed class ModelOptions
     }
 
     /// <summary>The folder that was named, or the default.</summary>
-    public string Folder(ParseResult parsed) => parsed.GetValue(_model) ?? GuardClassifier.DefaultModelFolder;
+    public string Folder(ParseResult parsed) => FolderOf(parsed.GetValue(_model));
+
+    /// <summary>The folder that a name stands for: a folder, or a repository in the hub's cache; the default for null.</summary>
+    /// <exception cref="HubException">The repository is not in the cache.</exception>
+    public static string FolderOf(string? name)
+    {
+        if (name is null)
+        {
+            return GuardClassifier.DefaultModelFolder;
+        }
+
+        // A folder goes before: nothing of the cache may hide what lies here.
+        if (Directory.Exists(name) || !IsRepository(name))
+        {
+            return name;
+        }
+
+        return FindInCache(name) ?? throw new HubException(
+            $"There is no folder \"{name}\", and no repository of that name in the cache. Download it: guardsharp model download {name}");
+    }
+
+    private static string? FindInCache(string name) => new HubCache(HubOptions.FromEnvironment().CacheFolder, RepositoryName.Parse(name)).Find("main");
+
+    // a/b may as well be a mistyped folder; only what looks like nothing else is taken for a repository.
+    private static bool IsRepository(string name) => RepositoryName.TryParse(name, out _) && !Directory.Exists(Path.GetDirectoryName(name));
 
     /// <summary>The policy that was named, or null.</summary>
     public Policy? ReadPolicy(ParseResult parsed) => parsed.GetValue(_policy) is { } path ? Policy.ReadFile(path) : null;

@@ -2,127 +2,181 @@ using System.Globalization;
 using GuardSharp.Checkpoints;
 using GuardSharp.Policies;
 using GuardSharp.Prompts;
+using GuardSharp.Tokenization;
 
 namespace GuardSharp.Cli.Output;
 
-/// <summary>What a model folder says about its model.</summary>
+/// <summary>What a model folder says about its model: the summary of its files, and how a guard would read them.</summary>
 internal sealed record ModelCard
 {
-    private const long MiB = 1 << 20;
+    // Enough to see what is wrong; a folder of another model lacks hundreds.
+    private const int ShownProblems = 8;
 
-    /// <summary>The folder.</summary>
-    public required string Folder { get; init; }
-
-    /// <summary>Name and version, or the folder's name.</summary>
-    public required string Name { get; init; }
-
-    /// <summary>Hash of the weights.</summary>
-    public required string Sha256 { get; init; }
-
-    /// <summary>config.json.</summary>
-    public required IModelConfig Config { get; init; }
-
-    /// <summary>guardsharp.json; null: there is none.</summary>
-    public required GuardManifest? Manifest { get; init; }
+    /// <summary>Configuration, weights, manifest.</summary>
+    public required ModelSummary Summary { get; init; }
 
     /// <summary>Wording of the prompt; null: nothing in the folder says.</summary>
     public required PromptVariant? Variant { get; init; }
 
-    /// <summary>Numbers in the weights.</summary>
-    public required long Parameters { get; init; }
+    /// <summary>The tokenizer's file and its number of tokens; null: there is none that can be read.</summary>
+    public required (string File, int Tokens)? Tokenizer { get; init; }
 
-    /// <summary>Size of the weights' files.</summary>
-    public required long WeightBytes { get; init; }
+    /// <summary>What does not fit. Empty: the folder is sound.</summary>
+    public required IReadOnlyList<string> Problems { get; init; }
 
-    /// <summary>How numbers are stored, the most frequent first.</summary>
-    public required IReadOnlyList<string> Types { get; init; }
+    private string Name => Summary.Manifest is { } manifest ? $"{manifest.Name} {manifest.Version}" : ModelConfig.NameOf(Summary.Folder);
 
-    /// <summary>Reads a folder: configuration, headers of the weights and, where the manifest records none, their hash.</summary>
+    /// <summary>Reads a folder: configuration, tokenizer, headers of the weights, and their hash.</summary>
+    /// <param name="folder">The model folder.</param>
+    /// <param name="fullHash">Hash all bytes, however many.</param>
     /// <exception cref="CheckpointException">The folder holds no model.</exception>
-    public static ModelCard Read(string folder)
+    public static ModelCard Read(string folder, bool fullHash)
     {
-        using var checkpoint = Checkpoint.Open(folder);
-        var manifest = GuardManifest.Read(folder);
+        var summary = ModelSummary.Read(folder, fullHash);
+        var problems = new List<string>(summary.Problems);
         return new ModelCard
         {
-            Folder = folder,
-            Name = manifest is null ? new DirectoryInfo(folder).Name : $"{manifest.Name} {manifest.Version}",
-            Sha256 = checkpoint.Sha256,
-            Config = ModelConfig.Read(folder),
-            Manifest = manifest,
-            Variant = FindVariant(folder, manifest),
-            Parameters = checkpoint.Tensors.Sum(tensor => tensor.Count),
-            WeightBytes = checkpoint.Files.Sum(file => file.Bytes),
-            Types = [.. checkpoint.Tensors.GroupBy(tensor => tensor.Type).OrderByDescending(group => group.Sum(tensor => tensor.Count)).Select(group => group.Key.FileName())],
+            Summary = summary,
+            Variant = Try(problems, () => (PromptVariant?)PromptVariants.Of(folder, summary.Manifest, named: null)),
+            Tokenizer = Try(problems, () => ReadTokenizer(folder, summary.Config, problems)),
+            Problems = problems,
         };
     }
 
     /// <summary>The card as lines for a person.</summary>
     public IEnumerable<(string Name, string Value)> Lines()
     {
-        var text = Config.Dimensions;
+        var (sizes, manifest) = (Summary.Config.Dimensions, Summary.Manifest);
         yield return ("model", Name);
-        yield return ("folder", Path.GetFullPath(Folder));
-        yield return ("weights", Invariant($"{Parameters:N0} parameters, {(double)WeightBytes / MiB:F1} MiB, {string.Join(" ", Types)}"));
-        yield return ("sha256", Sha256);
-        yield return ("text", Invariant($"{text.Layers} layers of {text.HiddenSize}, {text.Heads} heads, {text.KeyHeads} key heads of {text.HeadSize}, vocabulary {text.VocabularySize:N0}{(text.Experts > 0 ? Invariant($", {text.Experts} experts") : "")}"));
-        yield return ("context", Invariant($"{text.MaxPositions:N0} tokens"));
-        yield return ("images", (text.Vision, Manifest?.MaxImages) switch
-        {
-            (null, _) => "none, text alone",
-            (_, 0) => "none: the model has an encoder but was not trained on images",
-            var (vision, most) => Invariant($"tiles of {vision.TileSize} pixels, {vision.TokensPerTile} tokens each, {vision.Layers} layers of {vision.HiddenSize}{(most is null ? "" : Invariant($", at most {most} images"))}"),
-        });
+        yield return ("folder", Path.GetFullPath(Summary.Folder));
+        yield return ("architecture", $"{Summary.Config.Architecture}{(sizes.Experts > 0 ? Invariant($", mixture of {sizes.Experts} experts") : "")}");
+        yield return ("weights", Invariant($"{Summary.Parameters:N0} parameters, {DiskSpace.Show(Summary.FileBytes)}, {string.Join(" ", Types())}"));
+        yield return ("sha256", Summary.Digest.Hex + (Summary.Digest.IsSample ? " (of a sample; --full-hash reads all)" : ""));
+        yield return ("memory", $"{string.Join(", ", Summary.Memory.Select(memory => $"{memory.Precision} {DiskSpace.Show(memory.Bytes)}"))}; KV cache {Invariant($"{MemoryEstimate.PerToken(Summary.Config) / 1000.0:F0} kB")} a token");
+        yield return ("text", Invariant($"{sizes.Layers} layers of {sizes.HiddenSize}, {sizes.Heads} heads, {sizes.KeyHeads} key heads of {sizes.HeadSize}, vocabulary {sizes.VocabularySize:N0}"));
+        yield return ("context", Invariant($"{sizes.MaxPositions:N0} tokens{(sizes.ChunkSize is { } chunk ? Invariant($", attention in chunks of {chunk:N0}") : "")}"));
+        yield return ("images", Images(sizes.Vision, manifest?.MaxImages));
+        yield return ("tokenizer", Tokenizer is { } tokenizer ? Invariant($"{tokenizer.File}, {tokenizer.Tokens:N0} tokens") : "none");
         yield return ("prompt", Variant?.ToString() ?? "unknown: name one with --prompt-variant");
-        yield return ("categories", Manifest is null ? "S1 to S14 (no guardsharp.json)" : string.Join(" ", Manifest.Codes));
-        if (Manifest is { } manifest)
+        yield return ("categories", manifest is null ? $"{string.Join(" ", Codes())} (no guardsharp.json)" : string.Join(" ", manifest.Codes));
+        if (manifest is not null)
         {
             yield return ("policies", $"{(manifest.NarrowedPolicies ? "narrowed" : "whole")}, custom categories {(manifest.CustomCategories ? "yes" : "no")}");
-            yield return ("languages", string.Join(" ", manifest.Languages));
+            yield return ("languages", manifest.Languages.Count > 0 ? string.Join(" ", manifest.Languages) : "not said");
             yield return ("threshold", Invariant($"{manifest.Threshold}"));
             yield return ("licence", manifest.Licence ?? "not said");
         }
 
-        if (Config.UnknownKeys.Count > 0)
+        foreach (var warning in Summary.Warnings)
         {
-            yield return ("unknown keys", string.Join(" ", Config.UnknownKeys) + " (they change nothing)");
+            yield return ("note", warning);
+        }
+
+        foreach (var problem in Problems.Take(ShownProblems))
+        {
+            yield return ("PROBLEM", problem);
+        }
+
+        if (Problems.Count > ShownProblems)
+        {
+            yield return ("PROBLEM", $"and {Problems.Count - ShownProblems} more; --json lists them all");
         }
     }
 
     /// <summary>The card as one JSON document.</summary>
     public void WriteJson(TextWriter output) => JsonOutput.Write(output, json =>
     {
+        var (sizes, manifest) = (Summary.Config.Dimensions, Summary.Manifest);
         json.WriteNumber("schema", 1);
         json.WriteString("name", Name);
-        json.WriteString("sha256", Sha256);
-        json.WriteNumber("parameters", Parameters);
-        json.WriteNumber("bytes", WeightBytes);
-        json.WriteTexts("types", Types);
-        json.WriteNumber("layers", Config.Dimensions.Layers);
-        json.WriteNumber("hiddenSize", Config.Dimensions.HiddenSize);
-        json.WriteNumber("vocabularySize", Config.Dimensions.VocabularySize);
-        json.WriteNumber("experts", Config.Dimensions.Experts);
-        json.WriteNumber("maxContextTokens", Config.Dimensions.MaxPositions);
-        json.WriteNumber("tileSize", Config.Dimensions.Vision?.TileSize ?? 0);
-        json.WriteNumber("tokensPerTile", Config.Dimensions.Vision?.TokensPerTile ?? 0);
-        json.WriteNumber("maxImages", Manifest?.MaxImages ?? (Config.Dimensions.Vision is null ? 0 : 5));
+        json.WriteString("folder", Path.GetFullPath(Summary.Folder));
+        json.WriteString("architecture", Summary.Config.Architecture);
+        json.WriteString("sha256", Summary.Digest.Hex);
+        json.WriteBoolean("sha256IsSample", Summary.Digest.IsSample);
+        json.WriteNumber("parameters", Summary.Parameters);
+        json.WriteNumber("bytes", Summary.FileBytes);
+        json.WriteTexts("types", Types());
+        json.WriteStartObject("memoryBytes");
+        foreach (var (precision, bytes) in Summary.Memory)
+        {
+            json.WriteNumber(precision, bytes);
+        }
+
+        json.WriteNumber("kvCachePerToken", MemoryEstimate.PerToken(Summary.Config));
+        json.WriteEndObject();
+        json.WriteNumber("layers", sizes.Layers);
+        json.WriteNumber("hiddenSize", sizes.HiddenSize);
+        json.WriteNumber("heads", sizes.Heads);
+        json.WriteNumber("keyHeads", sizes.KeyHeads);
+        json.WriteNumber("headSize", sizes.HeadSize);
+        json.WriteNumber("vocabularySize", sizes.VocabularySize);
+        json.WriteNumber("experts", sizes.Experts);
+        json.WriteNumber("maxContextTokens", sizes.MaxPositions);
+        json.WriteNumber("visionLayers", sizes.Vision?.Layers ?? 0);
+        json.WriteNumber("visionHiddenSize", sizes.Vision?.HiddenSize ?? 0);
+        json.WriteNumber("tileSize", sizes.Vision?.TileSize ?? 0);
+        json.WriteNumber("tokensPerTile", sizes.Vision?.TokensPerTile ?? 0);
+        json.WriteNumber("maxImages", manifest?.MaxImages ?? DefaultImages());
+        json.WriteString("tokenizer", Tokenizer?.File);
+        json.WriteNumber("tokenizerTokens", Tokenizer?.Tokens ?? 0);
         json.WriteString("promptVariant", Variant?.ToString());
-        json.WriteTexts("codes", Manifest?.Codes ?? [.. Policy.MlCommons.Categories.Select(category => category.Code)]);
-        json.WriteTexts("languages", Manifest?.Languages ?? []);
-        json.WriteNumber("threshold", Manifest?.Threshold ?? 0.5);
-        json.WriteString("licence", Manifest?.Licence);
+        json.WriteTexts("codes", Codes());
+        json.WriteTexts("languages", manifest?.Languages ?? []);
+        json.WriteNumber("threshold", manifest?.Threshold ?? 0.5);
+        json.WriteBoolean("synthetic", manifest?.Synthetic ?? false);
+        json.WriteString("licence", manifest?.Licence);
+        json.WriteTexts("warnings", Summary.Warnings);
+        json.WriteTexts("problems", Problems);
     });
 
-    // A folder whose prompt nobody knows is still worth describing.
-    private static PromptVariant? FindVariant(string folder, GuardManifest? manifest)
+    private static (string File, int Tokens)? ReadTokenizer(string folder, IModelConfig config, List<string> problems)
+    {
+        var tokens = TokenizerFile.Load(folder).VocabularySize;
+        if (tokens > config.Dimensions.InputIds)
+        {
+            problems.Add(Invariant($"the tokenizer has {tokens} ids, but {ModelConfig.FileName} has room for {config.Dimensions.InputIds}"));
+        }
+
+        // The order in which the loader looks.
+        string[] names = [TokenizerFile.HuggingFaceName, TokenizerFile.TiktokenName];
+        return (names.First(name => File.Exists(Path.Combine(folder, name))), tokens);
+    }
+
+    // A folder that lacks something is still worth describing.
+    private static T? Try<T>(List<string> problems, Func<T?> read)
     {
         try
         {
-            return PromptVariants.Of(folder, manifest, named: null);
+            return read();
+        }
+        catch (CheckpointException error)
+        {
+            problems.Add(error.Message);
+            return default;
+        }
+    }
+
+    private static string Images(VisionDimensions? vision, int? most) => (vision, most) switch
+    {
+        (null, _) => "none, text alone",
+        (_, 0) => "none: the model has an encoder but was not trained on images",
+        _ => Invariant($"tiles of {vision.TileSize} pixels, {(vision.TokensPerTile > 0 ? Invariant($"{vision.TokensPerTile} tokens each") : "read by cross-attention")}, {vision.Layers} layers of {vision.HiddenSize}{(most is null ? "" : Invariant($", at most {most} a conversation"))}"),
+    };
+
+    private IEnumerable<string> Types() => Summary.Types.Select(type => type.Type.FileName());
+
+    private IReadOnlyList<string> Codes() => Summary.Manifest?.Codes
+        ?? (Variant is { } variant ? PromptBuilder.CodesOf(variant) : [.. Policy.MlCommons.Categories.Select(category => category.Code)]);
+
+    private int DefaultImages()
+    {
+        try
+        {
+            return ModelFamily.Of(Summary.Config).Images?.MaxImages ?? 0;
         }
         catch (CheckpointException)
         {
-            return null;
+            return 0;
         }
     }
 

@@ -79,6 +79,15 @@ internal static class ModelConfig
             "\"llama4\" (Llama Guard 4), \"llama\" (Llama Guard 3 8B and 1B) and \"mllama\" (Llama Guard 3 Vision) are supported"),
     };
 
+    /// <summary>The name of a model that gives itself none: its folder's, or in the cache of a hub, whose folders are commits, the repository's.</summary>
+    public static string NameOf(string folder)
+    {
+        var path = new DirectoryInfo(folder);
+        return path.Parent is { Name: "snapshots", Parent: { } repository } && repository.Name.LastIndexOf("--", StringComparison.Ordinal) is >= 0 and var at
+            ? repository.Name[(at + 2)..]
+            : path.Name;
+    }
+
     /// <summary>Numbers of the whole model.</summary>
     public static Int128 Parameters(this IModelConfig config)
     {

@@ -1,18 +1,8 @@
-using System.Globalization;
-using System.Text.Json;
-
 namespace GuardSharp.Checkpoints;
 
-/// <summary>What a model folder holds, for people: the content of <c>guardsharp model info</c>.</summary>
+/// <summary>What a model folder holds, and whether its files fit each other: what <c>guardsharp model info</c> prints.</summary>
 internal sealed record ModelSummary
 {
-    // Files beside the weights that a guard reads where they are present.
-    private static readonly string[] OtherNames =
-    [
-        "tokenizer.json", "tokenizer.model", "tokenizer_config.json", "chat_template.jinja", "chat_template.json",
-        "generation_config.json", "preprocessor_config.json", "processor_config.json",
-    ];
-
     /// <summary>The folder.</summary>
     public required string Folder { get; init; }
 
@@ -31,11 +21,11 @@ internal sealed record ModelSummary
     /// <summary>Bytes of the weights' files.</summary>
     public required long FileBytes { get; init; }
 
-    /// <summary>Files that hold a tokenizer or a chat template.</summary>
-    public required IReadOnlyList<string> OtherFiles { get; init; }
-
     /// <summary>What does not fit: missing and unexpected tensors, wrong shapes, a recorded hash that differs. Empty: the folder is sound.</summary>
     public required IReadOnlyList<string> Problems { get; init; }
+
+    /// <summary>Memory of the weights in each precision.</summary>
+    public required IReadOnlyList<(string Precision, long Bytes)> Memory { get; init; }
 
     /// <summary>What is odd but changes nothing: keys of config.json that this version does not know.</summary>
     public required IReadOnlyList<string> Warnings { get; init; }
@@ -61,60 +51,10 @@ internal sealed record ModelSummary
             Digest = digest,
             Types = [.. checkpoint.Tensors.GroupBy(tensor => tensor.Type).Select(group => (group.Key, group.Sum(tensor => tensor.Count))).OrderByDescending(type => type.Item2)],
             FileBytes = checkpoint.Files.Sum(file => file.Bytes),
-            OtherFiles = [.. OtherNames.Where(name => File.Exists(Path.Combine(folder, name)))],
+            Memory = MemoryEstimate.Of(config),
             Problems = [.. Compare(checkpoint, config), .. CompareHash(manifest, digest)],
             Warnings = [.. config.UnknownKeys.Select(key => $"{ModelConfig.FileName}: the key \"{key}\" is unknown and was not read")],
         };
-    }
-
-    /// <summary>The summary as label and text, for a table.</summary>
-    public IEnumerable<(string Label, string Value)> Lines()
-    {
-        var text = Config.Dimensions;
-        yield return ("Folder", Folder);
-        yield return ("Name", Manifest is { } manifest ? $"{manifest.Name} {manifest.Version}" : $"(no {GuardManifest.FileName})");
-        yield return ("Architecture", text.Experts > 0 ? $"{Config.Architecture}, mixture of {text.Experts} experts" : $"{Config.Architecture}, dense");
-        yield return ("Parameters", Invariant($"{Parameters:N0}"));
-        yield return ("Weights", Invariant($"{string.Join(", ", Types.Select(type => type.Type.FileName()))}, {FileBytes:N0} bytes"));
-        yield return ("SHA-256", Digest.IsSample ? $"{Digest.Hex} (of a sample)" : Digest.Hex);
-        yield return ("Text", Invariant($"{text.Layers} layers, width {text.HiddenSize}, {text.Heads} heads of {text.HeadSize}, {text.KeyHeads} key heads, vocabulary {text.VocabularySize}"));
-        yield return ("Context", Invariant($"{text.MaxPositions} tokens{(text.ChunkSize is { } chunk ? $", attention in chunks of {chunk}" : "")}"));
-        yield return ("Vision", text.Vision is { } vision
-            ? Invariant($"{vision.Layers} layers, width {vision.HiddenSize}, tiles of {vision.TileSize} pixels, {(vision.TokensPerTile > 0 ? Invariant($"{vision.TokensPerTile} tokens a tile") : "read by cross-attention")}")
-            : "none");
-        yield return ("Other files", OtherFiles.Count > 0 ? string.Join(", ", OtherFiles) : "none");
-    }
-
-    /// <summary>The summary as a JSON object, <c>schema</c> 1.</summary>
-    public void WriteJson(Utf8JsonWriter writer)
-    {
-        writer.WriteStartObject();
-        writer.WriteNumber("schema", 1);
-        writer.WriteString("folder", Folder);
-        writer.WriteString("name", Manifest?.Name);
-        writer.WriteString("version", Manifest?.Version);
-        writer.WriteString("architecture", Config.Architecture);
-        writer.WriteNumber("experts", Config.Dimensions.Experts);
-        writer.WriteNumber("parameters", Parameters);
-        writer.WriteStartArray("types");
-        foreach (var (type, _) in Types)
-        {
-            writer.WriteStringValue(type.FileName());
-        }
-
-        writer.WriteEndArray();
-        writer.WriteNumber("weightsBytes", FileBytes);
-        writer.WriteString("sha256", Digest.Hex);
-        writer.WriteBoolean("sha256IsSample", Digest.IsSample);
-        writer.WriteNumber("layers", Config.Dimensions.Layers);
-        writer.WriteNumber("hiddenSize", Config.Dimensions.HiddenSize);
-        writer.WriteNumber("vocabularySize", Config.Dimensions.VocabularySize);
-        writer.WriteNumber("maxPositions", Config.Dimensions.MaxPositions);
-        writer.WriteBoolean("vision", Config.Dimensions.Vision is not null);
-        WriteTexts(writer, "otherFiles", OtherFiles);
-        WriteTexts(writer, "problems", Problems);
-        WriteTexts(writer, "warnings", Warnings);
-        writer.WriteEndObject();
     }
 
     private static IEnumerable<string> Compare(Checkpoint checkpoint, IModelConfig config)
@@ -149,17 +89,4 @@ internal sealed record ModelSummary
         manifest?.WeightsSha256 is { } recorded && !digest.IsSample && recorded != digest.Hex
             ? [$"{GuardManifest.FileName} records the weights {recorded[..12]}, but these are {digest.Short}"]
             : [];
-
-    private static string Invariant(FormattableString text) => text.ToString(CultureInfo.InvariantCulture);
-
-    private static void WriteTexts(Utf8JsonWriter writer, string key, IReadOnlyList<string> texts)
-    {
-        writer.WriteStartArray(key);
-        foreach (var text in texts)
-        {
-            writer.WriteStringValue(text);
-        }
-
-        writer.WriteEndArray();
-    }
 }

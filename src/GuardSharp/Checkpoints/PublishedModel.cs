@@ -17,9 +17,6 @@ internal sealed record PublishedModel(string Name, string Repository, string Pur
 
     private static readonly string[] _files = [ModelConfig.FileName, "generation_config.json", "preprocessor_config.json"];
 
-    /// <summary>Name of the prompt's wording; null: the architecture decides.</summary>
-    public string? PromptVariant { get; init; }
-
     /// <summary>All of them, the strongest first.</summary>
     public static IReadOnlyList<PublishedModel> All =>
     [

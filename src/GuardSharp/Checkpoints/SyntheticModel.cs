@@ -36,7 +36,6 @@ internal sealed class SyntheticModel(GuardManifest manifest, IReadOnlyList<(stri
             CustomCategories = true,
             NarrowedPolicies = true,
             MaxImages = model.MaxImages,
-            PromptVariant = model.PromptVariant,
             Synthetic = true,
             Licence = "CC0-1.0",
         },

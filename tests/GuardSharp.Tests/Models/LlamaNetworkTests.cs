@@ -71,7 +71,7 @@ public sealed class LlamaNetworkTests
         Assert.Empty(summary.Problems);
         Assert.Empty(summary.Warnings);
         Assert.Equal(summary.Parameters, (long)summary.Config.Parameters());
-        Assert.Contains(("Architecture", $"{architecture}, dense"), summary.Lines());
+        Assert.Equal(architecture, summary.Config.Architecture);
     }
 
     private static void Prune(TemporaryFolder folder)
