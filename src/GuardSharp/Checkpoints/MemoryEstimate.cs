@@ -24,7 +24,12 @@ internal static class MemoryEstimate
     }
 
     /// <summary>Bytes that each token of a conversation adds to the KV cache, in single precision.</summary>
-    public static long PerToken(IModelConfig config) => 2L * sizeof(float) * config.Dimensions.Layers * config.Dimensions.KeyHeads * config.Dimensions.HeadSize;
+    public static long PerToken(IModelConfig config)
+    {
+        // A layer of cross-attention keeps keys and values of the picture, not of tokens.
+        var crossing = config is MllamaConfig mllama ? mllama.Text.CrossLayers.Count : 0;
+        return 2L * sizeof(float) * (config.Dimensions.Layers - crossing) * config.Dimensions.KeyHeads * config.Dimensions.HeadSize;
+    }
 
     private static bool KeepsEightBits(string name) =>
         name.Contains("lm_head", StringComparison.Ordinal) || name.StartsWith("vision_model.", StringComparison.Ordinal)

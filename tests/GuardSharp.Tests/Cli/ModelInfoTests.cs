@@ -98,6 +98,7 @@ public sealed class ModelInfoTests(TestModel model) : IDisposable
         Assert.Equal(["21.3 GB", "11.3 GB", "6.7 GB"], Shown("guard-3-11b-vision"));
         Assert.Equal(["16.1 GB", "8.5 GB", "4.8 GB"], Shown("guard-3-8b"));
         Assert.Equal(["2.5 GB", "1.3 GB", "695.4 MB"], Shown("guard-3-1b"));
+        Assert.Equal([393_216, 262_144, 262_144, 65_536], PublishedModel.All.Select(model => MemoryEstimate.PerToken(model.Config())));
     }
 
     private static IEnumerable<string> Problems(JsonElement json) => json.GetProperty("problems").EnumerateArray().Select(problem => problem.GetString()!);
