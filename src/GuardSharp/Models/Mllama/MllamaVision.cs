@@ -44,9 +44,14 @@ internal sealed class MllamaVision
         }
 
         var layout = new PictureLayout(_config, tiles);
-        var h = _embedding.Forward(pixels, grid);                                                      // [T*R, V]
-        var padding = _ops.Upload(new float[_config.HiddenSize], 1, _config.HiddenSize);
-        h = _ops.GatherRows(_ops.ConcatRows(h, padding), layout.FromPositions());                      // [N, V], picture first
+        Tensor h;
+        using (_ops.Scope())
+        {
+            var embedded = _embedding.Forward(pixels, grid);                                           // [T*R, V]
+            var padding = _ops.Upload(new float[_config.HiddenSize], 1, _config.HiddenSize);
+            h = _ops.Keep(_ops.GatherRows(_ops.ConcatRows(embedded, padding), layout.FromPositions()));   // [N, V], picture first
+        }
+
         var output = layout.ToPositions();
         var states = new List<Tensor>();
         h = RunLocal(h, layout, output, states);
@@ -102,28 +107,47 @@ internal sealed class MllamaVision
         return h;
     }
 
-    private Tensor Project(Tensor last, List<Tensor> states)
+    /// <summary>Features and their projection, a tile at a time: those of all tiles are the largest tensors of the encoder.</summary>
+    private Tensor Project(Tensor last, IReadOnlyList<Tensor> states)
     {
-        var features = last;
-        if (states.Count > 0)
+        Tensor? all = null;
+        for (var tile = 0; tile < _config.MaxTiles; tile++)
         {
-            // Parts of V numbers in turns: the last state, then the interleaved ones (note M2).
-            var (rows, count) = (last.Rows, states.Count);
-            var interleaved = _ops.Reshape(_ops.InterleaveColumns(states), rows * count, last.Columns);
-            var turns = new int[rows * (count + 1)];
-            for (var i = 0; i < turns.Length; i++)
+            int[] rows = [.. Enumerable.Range(tile * _config.Positions, _config.Positions)];
+            Tensor projected;
+            using (_ops.Scope())
             {
-                var (row, part) = Math.DivRem(i, count + 1);
-                turns[i] = part == 0 ? row : rows + (row * count) + part - 1;
+                var features = Features(_ops.GatherRows(last, rows), [.. states.Select(state => _ops.GatherRows(state, rows))]);
+                _ops.Observe("vision.last_hidden_state", features);                                     // [R, output]
+                projected = _ops.Keep(_ops.Linear(features, _projector.Weight, _projector.Bias));       // [R, text hidden]
             }
 
-            features = _ops.Reshape(_ops.GatherRows(_ops.ConcatRows(last, interleaved), turns), rows, _config.OutputSize);
+            _ops.Observe("vision.projected", projected);
+            all = all is { } before ? _ops.ConcatRows(before, projected) : projected;
         }
 
-        _ops.Observe("vision.last_hidden_state", features);                                             // [T*R, output]
-        var projected = _ops.Linear(features, _projector.Weight, _projector.Bias);                      // [T*R, text hidden]
-        _ops.Observe("vision.projected", projected);
-        return projected;
+        return all!.Value;
+    }
+
+    /// <summary>The last state, then the interleaved ones (note M2).</summary>
+    private Tensor Features(Tensor last, IReadOnlyList<Tensor> states)
+    {
+        if (states.Count == 0)
+        {
+            return last;
+        }
+
+        // As rows of V numbers: each position's last state, then its share of the interleaved ones.
+        var (rows, count) = (last.Rows, states.Count);
+        var interleaved = _ops.Reshape(_ops.InterleaveColumns(states), rows * count, last.Columns);
+        var turns = new int[rows * (count + 1)];
+        for (var i = 0; i < turns.Length; i++)
+        {
+            var (row, part) = Math.DivRem(i, count + 1);
+            turns[i] = part == 0 ? row : rows + (row * count) + part - 1;
+        }
+
+        return _ops.Reshape(_ops.GatherRows(_ops.ConcatRows(last, interleaved), turns), rows, _config.OutputSize);
     }
 
     /// <summary>Fixtures have the reference's order of rows.</summary>

@@ -43,12 +43,22 @@ internal sealed class MllamaVisionLayer
         _feedForwardGate = gated ? weights.Vector($"{prefix}.gate_ffn", 1) : null;
     }
 
+    /// <remarks>A scope for each half: the rows of a picture are many, and few of these tensors are needed at a time.</remarks>
     public Tensor Forward(Tensor h, IReadOnlyList<SequenceSpan> spans)                                 // [N, V]
     {
-        h = AddTo(h, Attend(_ops.LayerNorm(h, _inputNorm.Weight, _inputNorm.Bias, _config.NormEpsilon), spans), _attentionGate);
-        var x = _ops.LayerNorm(h, _postNorm.Weight, _postNorm.Bias, _config.NormEpsilon);
-        x = _ops.Gelu(_ops.Linear(x, _up.Weight, _up.Bias));                                               // [N, intermediate]
-        return AddTo(h, _ops.Linear(x, _down.Weight, _down.Bias), _feedForwardGate);
+        Tensor attended;
+        using (_ops.Scope())
+        {
+            var x = Attend(_ops.LayerNorm(h, _inputNorm.Weight, _inputNorm.Bias, _config.NormEpsilon), spans);
+            attended = _ops.Keep(AddTo(h, x, _attentionGate));
+        }
+
+        using (_ops.Scope())
+        {
+            var x = _ops.LayerNorm(attended, _postNorm.Weight, _postNorm.Bias, _config.NormEpsilon);
+            x = _ops.Gelu(_ops.Linear(x, _up.Weight, _up.Bias));                                           // [N, intermediate]
+            return _ops.Keep(AddTo(attended, _ops.Linear(x, _down.Weight, _down.Bias), _feedForwardGate));
+        }
     }
 
     private Tensor Attend(Tensor x, IReadOnlyList<SequenceSpan> spans)
