@@ -23,6 +23,11 @@ public static class BatchRun
     public static async Task<long> WriteAsync(
         string samplesPath, string predictionsPath, Judge judge, bool labelled, IProgress<RowProgress>? progress, CancellationToken cancellationToken)
     {
+        if (Path.GetFullPath(samplesPath) == Path.GetFullPath(predictionsPath))
+        {
+            throw new SampleFileException($"{predictionsPath}: the predictions would take the place of the rows they are about. Name another file.");
+        }
+
         using var output = new PendingFile(predictionsPath);
         var total = Check(samplesPath, labelled, cancellationToken);
         progress?.Report(new RowProgress(0, total));

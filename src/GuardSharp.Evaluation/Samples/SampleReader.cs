@@ -11,6 +11,8 @@ namespace GuardSharp.Evaluation.Samples;
 /// <remarks>Lazy: a file larger than memory is fine. Every error begins with the file and the line.</remarks>
 public static class SampleReader
 {
+    private static readonly JsonDocumentOptions _strict = new() { AllowDuplicateProperties = false };
+
     /// <summary>The samples of a file in its order. Blank lines are passed over.</summary>
     /// <param name="path">The file, plain or gzip.</param>
     /// <param name="labelled">True when every row must say whether it is unsafe, as for metrics; false when rows are only to be judged.</param>
@@ -80,12 +82,12 @@ public static class SampleReader
     {
         try
         {
-            using var document = JsonDocument.Parse(text);
+            using var document = JsonDocument.Parse(text, _strict);
             return ParseRow(document.RootElement, folder, place, line, labelled);
         }
         catch (JsonException error)
         {
-            throw new SampleFileException($"{place}: not one JSON object (byte {error.BytePositionInLine + 1}). Expected one row a line.", error);
+            throw new SampleFileException($"{place}: not one JSON object whose keys all differ (byte {error.BytePositionInLine + 1}). Expected one row a line.", error);
         }
     }
 

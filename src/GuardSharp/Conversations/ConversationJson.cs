@@ -18,6 +18,9 @@ public static class ConversationJson
 
     private const long MaxFileBytes = 256L << 20;
 
+    // Of a content given twice one would be judged and the other perhaps answered.
+    private static readonly JsonDocumentOptions _strict = new() { AllowDuplicateProperties = false };
+
     /// <summary>Reads a file; image paths in it are relative to its folder.</summary>
     /// <exception cref="InvalidConversationException">The file is missing or holds no conversation.</exception>
     /// <exception cref="ImageException">An image is missing or too large.</exception>
@@ -26,10 +29,8 @@ public static class ConversationJson
         byte[] bytes;
         try
         {
-            var size = new FileInfo(path).Length;
-            if (size > MaxFileBytes)
-                throw new InvalidConversationException($"{path}: {size} bytes, but a conversation file holds at most {MaxFileBytes}.");
-            bytes = File.ReadAllBytes(path);
+            bytes = BoundedFile.Read(path, MaxFileBytes)
+                ?? throw new InvalidConversationException($"{path}: a conversation file holds at most {MaxFileBytes} bytes, and this one more.");
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException or ArgumentException)
         {
@@ -50,7 +51,7 @@ public static class ConversationJson
         try
         {
             // Editors put a byte order mark before UTF-8; it is no part of the document.
-            using var document = JsonDocument.Parse(utf8Json.Span.StartsWith("\uFEFF"u8) ? utf8Json[3..] : utf8Json);
+            using var document = JsonDocument.Parse(utf8Json.Span.StartsWith("\uFEFF"u8) ? utf8Json[3..] : utf8Json, _strict);
             var root = document.RootElement;
             if (root.ValueKind == JsonValueKind.Object && root.TryGetProperty("messages", out var messages))
                 root = messages;
@@ -58,7 +59,7 @@ public static class ConversationJson
         }
         catch (JsonException e)
         {
-            throw new InvalidConversationException($"{source}: not JSON: {e.Message}", e);
+            throw new InvalidConversationException(utf8Json.IsEmpty ? $"{source}: empty. Write {{\"messages\":[{{\"role\":\"user\",\"content\":\"...\"}}]}}." : $"{source}: not JSON: {e.Message}", e);
         }
         catch (InvalidOperationException e)
         {

@@ -103,10 +103,7 @@ internal sealed class MessageReader(string? imageFolder, string source)
             throw Error(number, "has an image path that leads out of the folder", "a file in or below the folder of the conversation's file");
         try
         {
-            var size = new FileInfo(full).Length;
-            if (size > ConversationJson.MaxImageBytes)
-                throw TooLarge(number, size);
-            return File.ReadAllBytes(full);
+            return BoundedFile.Read(full, ConversationJson.MaxImageBytes) ?? throw TooLarge(number);
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
@@ -129,15 +126,15 @@ internal sealed class MessageReader(string? imageFolder, string source)
             throw Error(number, "has an image_url that is no data URI", "data:image/png;base64,...; images are not fetched from a network");
         var encoded = url.AsSpan(start + Marker.Length);
         if (encoded.Length / 4L * 3 > ConversationJson.MaxImageBytes)
-            throw TooLarge(number, encoded.Length / 4L * 3);
+            throw TooLarge(number);
         var bytes = new byte[encoded.Length / 4 * 3 + 3];
         if (!Convert.TryFromBase64Chars(encoded, bytes, out var written) || written == 0)
             throw new ImageException($"{source}: the data URI of message {number} is not base64. Encode the image's bytes as base64 with padding.");
         return bytes[..written];
     }
 
-    private ImageException TooLarge(int number, long size) => new(
-        $"{source}: an image of message {number} has {size} bytes; allowed are {ConversationJson.MaxImageBytes}. Send a smaller file.");
+    private ImageException TooLarge(int number) => new(
+        $"{source}: an image of message {number} has more than {ConversationJson.MaxImageBytes} bytes, which is the most allowed. Send a smaller file.");
 
     private string Text(JsonElement part, string key, int number) =>
         part.TryGetProperty(key, out var value) && value.ValueKind == JsonValueKind.String

@@ -163,10 +163,9 @@ internal sealed class GuardEngine : IDisposable
         {
             _worker.Run(batch);
         }
-        catch (Exception error) when (batch.Count > 1)
+        catch (Exception) when (batch.Count > 1)
         {
-            // One bad job must not fail its neighbours: each runs again alone. A lone job keeps its own error.
-            _ = error;
+            // One bad job must not fail its neighbours: each runs again alone and keeps its own error.
             foreach (var job in batch)
             {
                 Run([job]);

@@ -7,15 +7,16 @@ internal static class PolicyJson
 {
     private const int MaxFileBytes = 1 << 20;
 
+    // Of a key given twice one would win in silence.
+    private static readonly JsonDocumentOptions _strict = new() { AllowDuplicateProperties = false };
+
     public static Policy ReadFile(string path)
     {
         byte[] bytes;
         try
         {
-            var size = new FileInfo(path).Length;
-            if (size > MaxFileBytes)
-                throw new InvalidConversationException($"{path}: {size} bytes, but a policy file holds at most {MaxFileBytes}.");
-            bytes = File.ReadAllBytes(path);
+            bytes = BoundedFile.Read(path, MaxFileBytes)
+                ?? throw new InvalidConversationException($"{path}: a policy file holds at most {MaxFileBytes} bytes, and this one more.");
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException or ArgumentException)
         {
@@ -30,7 +31,7 @@ internal static class PolicyJson
         try
         {
             // Editors put a byte order mark before UTF-8; it is no part of the document.
-            using var document = JsonDocument.Parse(utf8Json.Span.StartsWith("\uFEFF"u8) ? utf8Json[3..] : utf8Json);
+            using var document = JsonDocument.Parse(utf8Json.Span.StartsWith("\uFEFF"u8) ? utf8Json[3..] : utf8Json, _strict);
             return Read(document.RootElement, source);
         }
         catch (JsonException e)

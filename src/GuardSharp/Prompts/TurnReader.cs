@@ -80,7 +80,7 @@ internal static class TurnReader
         if (kept.Count > 0 && kept[^1].Number == count && last.Role != Role.System)
             return;
         throw new InvalidConversationException(
-            $"Turn {count}, the last one, is a {last.Role} turn that is not judged. End with the user or assistant turn to judge"
+            $"Turn {count}, the last one, has the role {last.Role} and is not judged. End with the user or assistant turn to judge"
             + (last.Role == Role.System ? "; system turns stand before it." : ", or set ToolTurns to Include."));
     }
 
@@ -92,7 +92,7 @@ internal static class TurnReader
             if (before is null && turn.Role != Role.User)
             {
                 throw new InvalidConversationException(
-                    $"Turn {turn.Number} is the first and is a {turn.Role} turn. A conversation starts with a user turn: send the message that led to it.");
+                    $"Turn {turn.Number} is the first and its role is {turn.Role}. A conversation starts with a user turn: send the message that led to it.");
             }
 
             // Several results may answer one call, and a user may speak after a result: the user's side stays the user's side.

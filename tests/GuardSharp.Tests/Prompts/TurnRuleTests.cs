@@ -24,15 +24,15 @@ public sealed class TurnRuleTests
     [Fact]
     public void A_conversation_starts_with_the_user()
     {
-        Refused("is the first and is a Assistant turn", Turn.Assistant("a"));
-        Refused("is the first and is a Tool turn", _result);
+        Refused("is the first and its role is Assistant", Turn.Assistant("a"));
+        Refused("is the first and its role is Tool", _result);
     }
 
     [Fact]
     public void A_system_turn_is_never_judged()
     {
-        Refused("the last one, is a System turn", Turn.User("a"), _system);
-        Refused("the last one, is a System turn", _system);
+        Refused("the last one, has the role System", Turn.User("a"), _system);
+        Refused("the last one, has the role System", _system);
     }
 
     [Theory]
