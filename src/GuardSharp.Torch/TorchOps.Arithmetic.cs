@@ -264,19 +264,24 @@ internal sealed partial class TorchOps
         }
     }
 
+    /// <summary>x Wᵀ + bias of torch tensors, rounded as <see cref="BFloat16Products"/> says: for what learns beside a network.</summary>
+    public torch.Tensor Product(torch.Tensor x, torch.Tensor matrix, torch.Tensor? bias)
+    {
+        if (!BFloat16Products)
+        {
+            return functional.linear(x, matrix, bias);
+        }
+
+        var product = functional.linear(x.to(torch.ScalarType.BFloat16), matrix.to(torch.ScalarType.BFloat16)).to(torch.ScalarType.Float32);
+        return bias is null ? product : product + bias;
+    }
+
     /// <summary>x Wᵀ + bias; for a low-rank weight x Wᵀ + bias + scale (x Aᵀ) Bᵀ, so that W itself is never made.</summary>
     private torch.Tensor Product(torch.Tensor x, Weight weight, torch.Tensor? bias)
     {
         if (weight is not LowRankWeight low)
         {
-            var matrix = Resolve(weight).AsMatrix();
-            if (!BFloat16Products)
-            {
-                return functional.linear(x, matrix, bias);
-            }
-
-            var product = functional.linear(x.to(torch.ScalarType.BFloat16), matrix.to(torch.ScalarType.BFloat16)).to(torch.ScalarType.Float32);
-            return bias is null ? product : product + bias;
+            return Product(x, Resolve(weight).AsMatrix(), bias);
         }
 
         RequireLowRank(low);

@@ -29,6 +29,7 @@ internal sealed class JudgingTrainer : IDisposable
 
     private readonly JudgingRun _run;
     private readonly VisionOptimiser _optimiser;
+    private readonly SafePoint _safePoint = new();
     private readonly Dictionary<int, float> _opinions = [];
     private readonly int[] _all;
     private readonly int[] _safe;
@@ -51,7 +52,8 @@ internal sealed class JudgingTrainer : IDisposable
                 .. decoder.Select(e => (e.Name, (torch.Tensor)e.Parameter, run.Config.DecoderLearningRate)),
                 .. run.Reading.Own.Select(e => (e.Name, (torch.Tensor)e.Parameter, run.Config.LearningRate)),
             ],
-            run.Config.LearningRate);
+            run.Config.LearningRate,
+            run.Network.Ops.BFloat16Products);
     }
 
     /// <summary>Rows that become pictures: safe and unsafe.</summary>
@@ -70,6 +72,7 @@ internal sealed class JudgingTrainer : IDisposable
             picturesSeen += _run.Config.BatchPictures;
             var left = 1 - ((double)picturesSeen / _run.Config.Pictures);
             var (verdict, score) = Step(Batch(random), Math.Min(1, ++steps / WarmUpSteps) * Math.Max(0.03, left), random);
+            _safePoint.Pass();
             (sum, verdicts) = (sum + score, verdicts + verdict);
             if (steps % StepsPerReport != 0 && picturesSeen < _run.Config.Pictures)
                 continue;

@@ -11,8 +11,9 @@ namespace GuardSharp.Lab.Training.Vision;
 /// </remarks>
 /// <param name="parameters">Matrices [outputs, inputs].</param>
 /// <param name="momentum">Part of the last step's momentum that stays.</param>
+/// <param name="bFloat16">Whether the products are made in bfloat16, as the source does: the direction need not be exact.</param>
 /// <param name="weightDecay">Part of a weight that goes each step, times the learning rate.</param>
-internal sealed class Muon(IReadOnlyList<Parameter> parameters, double momentum = 0.95, double weightDecay = 0.01) : IDisposable
+internal sealed class Muon(IReadOnlyList<Parameter> parameters, bool bFloat16, double momentum = 0.95, double weightDecay = 0.01) : IDisposable
 {
     private readonly torch.Tensor[] _momenta = [.. parameters.Select(p => torch.zeros_like(p, requires_grad: false).DetachFromDisposeScope())];
 
@@ -28,7 +29,7 @@ internal sealed class Muon(IReadOnlyList<Parameter> parameters, double momentum 
             _momenta[i].mul_(momentum).add_(gradient);
             var direction = Orthogonal(gradient + (_momenta[i] * momentum));
             var scale = 0.2 * Math.Sqrt(Math.Max(direction.size(0), direction.size(1)));
-            parameters[i].mul_(1 - (learningRate * weightDecay)).sub_(direction * (learningRate * scale));
+            parameters[i].mul_(1 - (learningRate * weightDecay)).sub_(direction.to(torch.ScalarType.Float32) * (learningRate * scale));
         }
     }
 
@@ -40,11 +41,12 @@ internal sealed class Muon(IReadOnlyList<Parameter> parameters, double momentum 
     }
 
     // The nearest orthogonal matrix, roughly: five Newton-Schulz steps with the source's coefficients.
-    private static torch.Tensor Orthogonal(torch.Tensor matrix)
+    private torch.Tensor Orthogonal(torch.Tensor matrix)
     {
         var isTall = matrix.size(0) > matrix.size(1);
         var x = isTall ? matrix.t() : matrix;
         x = x / (x.norm() + 1e-7f);
+        x = bFloat16 ? x.to(torch.ScalarType.BFloat16) : x;
         for (var i = 0; i < 5; i++)
         {
             var a = functional.linear(x, x);                                    // X Xᵀ

@@ -3,7 +3,7 @@ using GuardSharp.Tokenization;
 
 namespace GuardSharp.Lab.Training.Vision;
 
-/// <summary>A token of a rendered text and the vision token whose cell holds its middle.</summary>
+/// <summary>A token of a rendered text and a vision token in whose cell a good part of it stands.</summary>
 /// <param name="Cell">Index of the vision token among all of the picture's tiles.</param>
 /// <param name="Id">The token's id.</param>
 internal readonly record struct PlacedToken(int Cell, int Id);
@@ -12,7 +12,7 @@ internal readonly record struct PlacedToken(int Cell, int Id);
 /// <remarks>Shapes: T tiles of S x S patches; a cell is 2 x 2 patches, one vision token (pixel shuffle).</remarks>
 /// <param name="Tiles">The picture as the network takes it.</param>
 /// <param name="Letters">[T, S*S, LetterSlots]: classes of the letters whose middle lies in the patch, from left to right; Ignored: nothing is asked.</param>
-/// <param name="Tokens">Tokens of the text, each in its cell; a cell may hold several or none.</param>
+/// <param name="Tokens">Tokens of the text in their cells: a cell may hold several or none, and a wide token stands in several.</param>
 /// <param name="AskedTiles">[T]: false where the text is too small to be read, so that nothing is asked.</param>
 internal sealed record ReadingSample(TiledImage Tiles, int[] Letters, IReadOnlyList<PlacedToken> Tokens, bool[] AskedTiles)
 {
@@ -122,8 +122,20 @@ internal sealed record ReadingSample(TiledImage Tiles, int[] Letters, IReadOnlyL
                 var end = firstLetter + letters - 1;
                 while (picture.Letters[end].Y != start.Y)
                     end--;
-                var patch = PatchAt((start.X + picture.Letters[end].X) / 2 * scaleX, start.Y * scaleY, first, columns);
-                _tokens.Add(new PlacedToken(CellOf(patch), id));
+                AddToken(id, start.X * scaleX, picture.Letters[end].X * scaleX, start.Y * scaleY, first, columns);
+            }
+        }
+
+        /// <summary>A token stands in the cell of its middle, and in every other one of which it covers half the width.</summary>
+        private void AddToken(int id, float left, float right, float y, int first, int columns)
+        {
+            var width = 2 * _patchSize;
+            var middle = (int)((left + right) / 2 / width);
+            for (var column = (int)(left / width); column <= (int)(right / width); column++)
+            {
+                var covered = Math.Min(right, (column + 1) * width) - Math.Max(left, column * width);
+                if (column == middle || covered >= _patchSize)
+                    _tokens.Add(new PlacedToken(CellOf(PatchAt((column + 0.5f) * width, y, first, columns)), id));
             }
         }
 

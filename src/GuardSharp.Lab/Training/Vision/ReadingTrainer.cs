@@ -18,6 +18,7 @@ internal sealed class ReadingTrainer : IDisposable
     private readonly TextNetwork _network;
     private readonly ReadingModel _model;
     private readonly VisionOptimiser _optimiser;
+    private readonly SafePoint _safePoint = new();
 
     /// <param name="config">How.</param>
     /// <param name="network">The network whose encoder learns.</param>
@@ -26,7 +27,7 @@ internal sealed class ReadingTrainer : IDisposable
     {
         (_config, _network, _model) = (config, network, model);
         var own = model.Own.Select(entry => (entry.Name, (torch.Tensor)entry.Parameter, config.LearningRate));
-        _optimiser = new VisionOptimiser(EncoderOf(network.Weights), own, config.LearningRate);
+        _optimiser = new VisionOptimiser(EncoderOf(network.Weights), own, config.LearningRate, network.Ops.BFloat16Products);
     }
 
     /// <summary>The parameters of the vision encoder, adapter and projector.</summary>
@@ -51,6 +52,7 @@ internal sealed class ReadingTrainer : IDisposable
             tilesSeen += tiles;
             var left = 1 - ((double)tilesSeen / _config.Tiles);
             sum += Step(batch, Math.Min(1, ++steps / WarmUpSteps) * Math.Clamp(left / Decay, 0.01, 1), random);
+            _safePoint.Pass();
             if (steps % StepsPerReport == 0 || tilesSeen >= _config.Tiles)
             {
                 report($"tile {tilesSeen} of {_config.Tiles}: {sum / (((steps - 1) % StepsPerReport) + 1)}, {(tilesSeen - first) / clock.Elapsed.TotalSeconds:F0} tiles/s", tilesSeen);

@@ -18,12 +18,13 @@ internal sealed class VisionOptimiser : IDisposable
     /// <param name="encoder">The encoder's parameters by name.</param>
     /// <param name="others">Other parameters, each with its highest learning rate.</param>
     /// <param name="learningRate">Highest learning rate of the encoder.</param>
+    /// <param name="bFloat16">Whether Muon's products are made in bfloat16.</param>
     public VisionOptimiser(
-        IReadOnlyList<(string Name, Parameter Parameter)> encoder, IEnumerable<(string Name, torch.Tensor Parameter, double LearningRate)> others, double learningRate)
+        IReadOnlyList<(string Name, Parameter Parameter)> encoder, IEnumerable<(string Name, torch.Tensor Parameter, double LearningRate)> others, double learningRate, bool bFloat16)
     {
         _learningRate = learningRate;
         _matrices = [.. encoder.Where(IsHiddenMatrix).Select(entry => entry.Parameter)];
-        _muon = new Muon(_matrices);
+        _muon = new Muon(_matrices, bFloat16);
         var rest = encoder.Where(entry => !IsHiddenMatrix(entry)).Select(entry => (entry.Name, (torch.Tensor)entry.Parameter, learningRate));
         _adam = new LazyAdamW(rest.Concat(others).Select(entry =>
             (entry.Name, entry.Item2, entry.Item3, entry.Item2.dim() < 2 ? 0 : WeightDecay, false)));

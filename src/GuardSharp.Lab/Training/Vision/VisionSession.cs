@@ -41,7 +41,7 @@ internal sealed class VisionSession(TrainingConfig config, VisionConfig vision, 
         var tokenizer = TokenizerFile.Load(_textFolder);
         var processor = new Llama4ImageProcessor(Llama4ImageSettingsFile.Parse(vision.Preprocessor, File.ReadAllBytes(vision.Preprocessor), shape.ImageSize));
         var pictures = new PictureSource(_fonts.Training, processor, shape.PatchSize, tokenizer);
-        using var reading = new ReadingModel(network.Ops, network.Network, shape, network.Embedding, tokens.Patch);
+        using var reading = new ReadingModel(network.Ops, network.Network, shape, network.Embedding, tokens.Patch, tokenizer);
         var learned = ReadingTrainer.EncoderOf(network.Weights).Concat(reading.Own).Select(e => (e.Name, (torch.Tensor)e.Parameter)).ToList();
         var everything = learned.Concat(network.Weights.Parameters.Where(e => e.Key.StartsWith("language_model.", StringComparison.Ordinal)).Select(e => (e.Key, (torch.Tensor)e.Value))).ToList();
 
@@ -132,6 +132,7 @@ internal sealed class VisionSession(TrainingConfig config, VisionConfig vision, 
         network.Ops.BFloat16Products = config.BFloat16Products;
         var tensors = network.Weights.Parameters.Where(e => e.Key.StartsWith("language_model.", StringComparison.Ordinal)).Select(e => (e.Key, (torch.Tensor)e.Value)).ToList();
         TrainingFolder.ReadTensors(Path.Combine(_textFolder, Checkpoint.SingleFileName), tensors);
+        LocalAttentionStart.Apply(network.Weights, architecture.Vision!);
         return network;
     }
 

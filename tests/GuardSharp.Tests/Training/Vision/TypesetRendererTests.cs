@@ -1,6 +1,7 @@
 using System.Text;
 using GuardSharp.Imaging;
 using GuardSharp.Lab.Training.Vision;
+using GuardSharp.Tokenization;
 using SkiaSharp;
 
 namespace GuardSharp.Tests.Training.Vision;
@@ -79,6 +80,18 @@ public sealed class TypesetRendererTests : IDisposable
     }
 
     [Fact]
+    public void A_wide_token_stands_in_every_cell_of_which_it_covers_half()
+    {
+        var picture = TypesetRenderer.Render("MMMMM", Style(_fonts.KeptAside, 32, 224), new Random(1));
+        var sample = ReadingSample.Create(picture, _processor, PatchSize, new OneTokenTokenizer());
+        var (left, right) = (picture.Letters[0].X, picture.Letters[^1].X);
+        var row = (int)(picture.Letters[0].Y / 28) * 8;
+        var covered = Enumerable.Range(0, 8).Where(cell => Math.Min(right, (cell + 1) * 28) - Math.Max(left, cell * 28) >= PatchSize).Select(cell => row + cell);
+        Assert.Equal(covered, sample.Tokens.Select(token => token.Cell));
+        Assert.True(sample.Tokens.Count >= 3, $"{sample.Tokens.Count} cells");
+    }
+
+    [Fact]
     public void Of_text_too_small_to_be_read_nothing_is_asked()
     {
         var style = Style(_fonts.KeptAside, 16, 448) with { MinHeight = 448, MaxHeight = 448 };
@@ -116,6 +129,21 @@ public sealed class TypesetRendererTests : IDisposable
 
         // The room is an estimate from the mean width of letters: a wide font may lose its last line.
         Assert.InRange(complete, 16, 20);
+    }
+
+    private sealed class OneTokenTokenizer : ITokenizer
+    {
+        public int VocabularySize => 1;
+
+        public void Encode(string text, List<int> ids) => ids.Add(0);
+
+        public bool TryGetSpecial(string name, out int id)
+        {
+            id = 0;
+            return false;
+        }
+
+        public ReadOnlyMemory<byte> BytesOf(int id) => "MMMMM"u8.ToArray();
     }
 
     private TypesetPicture Sampled(string text, int seed)
