@@ -12,12 +12,6 @@ namespace GuardSharp.Lab.Training;
 /// <param name="report">Progress lines.</param>
 internal sealed class TrainingSession(TrainingConfig config, Action<string> report)
 {
-    /// <summary>Most development rows of a source that holds one verdict only, for each language: enough for a rate.</summary>
-    private const int MaxDevRowsOfOneVerdict = 60;
-
-    /// <summary>Development prompts are cut here: the few longer ones would cost as much as all others.</summary>
-    private const int MaxDevTokens = 768;
-
     /// <summary>Trains to the end of the schedule, or until it is cancelled; then the state is saved.</summary>
     /// <param name="resume">Whether to go on from the output folder's state.</param>
     /// <param name="cancellation">Stops after the step in progress.</param>
@@ -43,17 +37,8 @@ internal sealed class TrainingSession(TrainingConfig config, Action<string> repo
         network.Ops.BFloat16Products = config.BFloat16Products;
         var teacher = Pretrain(network, rows.Train, mixture, tokenizer);
         var run = new TextRun(config, folder, network, encoder, mixture, examples);
-        using var trainer = new TextTrainer(run, teacher, Dev(rows.Dev, tokenizer), report);
+        using var trainer = new TextTrainer(run, teacher, DevEvaluation.Of(rows.Dev, tokenizer), report);
         trainer.Run(resume, best => ModelFolder.Write(Path.Combine(folder.Path, "model"), config, network, tokenizerFile, best), cancellation);
-    }
-
-    private static DevEvaluation Dev(IReadOnlyList<TrainingRow> rows, BpeTokenizer tokenizer)
-    {
-        var encoder = new ExampleEncoder(tokenizer, MaxDevTokens);
-        var bothVerdicts = rows.GroupBy(row => row.Source).Where(group => group.Any(row => row.Unsafe) && group.Any(row => !row.Unsafe)).Select(group => group.Key).ToHashSet();
-        var chosen = rows.Index().GroupBy(entry => (entry.Item.Source, entry.Item.Language))
-            .SelectMany(group => bothVerdicts.Contains(group.Key.Source) ? group : group.Take(MaxDevRowsOfOneVerdict));
-        return new DevEvaluation(rows, [.. chosen.Select(entry => encoder.Encode(entry.Index, entry.Item)).OfType<TrainingExample>()]);
     }
 
     /// <summary>Sets the first embeddings and asks the teacher about every row that will be seen.</summary>

@@ -1,5 +1,6 @@
 using GuardSharp.Evaluation.Metrics;
 using GuardSharp.Lab.Training.Rows;
+using GuardSharp.Tokenization;
 
 namespace GuardSharp.Lab.Training.Text;
 
@@ -27,8 +28,24 @@ internal sealed class DevEvaluation(IReadOnlyList<TrainingRow> rows, IReadOnlyLi
     private const int MinRowsOfEachClass = 50;
     private const int BatchTokens = 4096;
 
+    /// <summary>Most development rows of a source that holds one verdict only, for each language: enough for a rate.</summary>
+    private const int MaxRowsOfOneVerdict = 60;
+
+    /// <summary>Development prompts are cut here: the few longer ones would cost as much as all others.</summary>
+    private const int MaxTokens = 768;
+
     /// <summary>Between thresholds that do about as well, the one that troubles harmless texts less.</summary>
     private const double SpecificityWeight = 1.25;
+
+    /// <summary>The rows that are judged during a run: all of sources with both verdicts, some of the others.</summary>
+    public static DevEvaluation Of(IReadOnlyList<TrainingRow> rows, ITokenizer tokenizer)
+    {
+        var encoder = new ExampleEncoder(tokenizer, MaxTokens);
+        var bothVerdicts = rows.GroupBy(row => row.Source).Where(group => group.Any(row => row.Unsafe) && group.Any(row => !row.Unsafe)).Select(group => group.Key).ToHashSet();
+        var chosen = rows.Index().GroupBy(entry => (entry.Item.Source, entry.Item.Language))
+            .SelectMany(group => bothVerdicts.Contains(group.Key.Source) ? group : group.Take(MaxRowsOfOneVerdict));
+        return new DevEvaluation(rows, [.. chosen.Select(entry => encoder.Encode(entry.Index, entry.Item)).OfType<TrainingExample>()]);
+    }
 
     /// <summary>Judges all rows.</summary>
     public DevReport Run(TextNetwork network, ExampleEncoder encoder) => Report(Score(network, encoder));

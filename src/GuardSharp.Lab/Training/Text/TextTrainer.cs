@@ -24,6 +24,7 @@ internal sealed class TextTrainer : IDisposable
     private readonly WeightAverage? _average;
     private readonly DevEvaluation _dev;
     private readonly Action<string> _report;
+    private readonly SafePoint _safePoint = new();
     private TrainingState _state = new(0, 0, 0, 0, 0);
     private LossParts _recent;
     private int _recentSteps;
@@ -64,6 +65,7 @@ internal sealed class TextTrainer : IDisposable
             foreach (var batch in Epoch().Skip(_state.Batch))
             {
                 Step(batch);
+                _safePoint.Pass();
                 _state = _state with { Batch = _state.Batch + 1, RowsSeen = _state.RowsSeen + batch.Length, Steps = _optimiser.StepsDone };
                 var done = _state.RowsSeen >= _run.Config.Optimiser.Rows || cancellation.IsCancellationRequested;
                 if (_recentSteps == 50 || done)

@@ -37,9 +37,9 @@ internal sealed class PictureRows
         _typeset = Enumerable.Range(0, rows.Count).Where(i => examples[i] is not null && IsTypeset(rows[i], languages)).GroupBy(i => rows[i].Unsafe).ToDictionary(g => g.Key, g => g.ToArray());
     }
 
-    /// <summary>True for prompts of one short message that the fonts can render.</summary>
+    /// <summary>True for labelled prompts of one short message that the fonts can render.</summary>
     public bool IsTypeset(TrainingRow row, IReadOnlyList<string> languages) =>
-        !row.IsResponse && row.Conversation.Turns.Count == 1 && languages.Contains(row.Language) && row.LastText.Length <= _config.MaxCharacters && _pictures.CanRender(row.LastText);
+        !row.IsResponse && row.Source != OpinionRows.Source && row.Conversation.Turns.Count == 1 && languages.Contains(row.Language) && row.LastText.Length <= _config.MaxCharacters && _pictures.CanRender(row.LastText);
 
     /// <summary>Keeps the typeset rows that a mixture draws, so that no bulk source fills the pictures.</summary>
     public int[] Typeset(bool isUnsafe, HashSet<int> drawn) => [.. _typeset.GetValueOrDefault(isUnsafe, []).Where(drawn.Contains)];

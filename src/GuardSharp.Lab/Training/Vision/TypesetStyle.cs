@@ -68,7 +68,7 @@ internal sealed record TypesetStyle(SKTypeface Typeface, float Size, int Width, 
     /// <param name="side">Side of the tile in pixels.</param>
     public static TypesetStyle SampleDense(IReadOnlyList<SKTypeface> fonts, Random random, int side) => Sample(fonts, random, side) with
     {
-        Size = 11f * MathF.Pow(22f / 11f, random.NextSingle()),
+        Size = 12f * MathF.Pow(28f / 12f, random.NextSingle()),
         Width = side,
         MinHeight = side,
         Margin = 1 + (random.NextSingle() * 9),

@@ -98,8 +98,15 @@ internal sealed class VisionSession(TrainingConfig config, VisionConfig vision, 
             state.Save(position, everything);
             File.WriteAllText(Path.Combine(state.Path, "judging"), "The state holds the decoder too.\n");
             report(Evaluate(judge, dev));
-            WriteModel(parts.Network);
+            WriteModel(parts.Network, null);
         }, cancellation);
+        if (cancellation.IsCancellationRequested)
+            return;
+
+        // The decoder learned on: threshold and temperature are found anew, on texts, of which there are many more than pictures.
+        var texts = DevEvaluation.Of(rows.Dev, parts.Tokenizer).Run(parts.Network, encoder);
+        report($"texts: {texts}");
+        WriteModel(parts.Network, texts);
     }
 
     /// <summary>Short development texts as pictures in the font that training does not see, and the same texts as text.</summary>
@@ -137,7 +144,9 @@ internal sealed class VisionSession(TrainingConfig config, VisionConfig vision, 
     }
 
     /// <summary>The text model's folder with all weights of now.</summary>
-    private void WriteModel(TextNetwork network)
+    /// <param name="network">The weights.</param>
+    /// <param name="calibration">Where threshold and temperature come from; null: they stay those of the text model.</param>
+    private void WriteModel(TextNetwork network, DevReport? calibration)
     {
         Directory.CreateDirectory(_finalFolder);
         foreach (var file in Directory.GetFiles(_textFolder).Where(f => Path.GetFileName(f) is not (Checkpoint.SingleFileName or GuardManifest.FileName)))
@@ -148,7 +157,10 @@ internal sealed class VisionSession(TrainingConfig config, VisionConfig vision, 
             [.. network.Weights.Parameters.OrderBy(entry => entry.Key, StringComparer.Ordinal).Select(entry => (entry.Key, (torch.Tensor)entry.Value))],
             TensorType.BF16);
         using var checkpoint = Checkpoint.Open(_finalFolder);
-        (GuardManifest.Read(_textFolder)! with { MaxImages = MaxImages, WeightsSha256 = checkpoint.Sha256 }).Write(_finalFolder);
+        var manifest = GuardManifest.Read(_textFolder)! with { MaxImages = MaxImages, WeightsSha256 = checkpoint.Sha256 };
+        if (calibration is not null)
+            manifest = manifest with { Threshold = calibration.Threshold, Temperature = Math.Round(calibration.Temperature, 4) };
+        manifest.Write(_finalFolder);
     }
 
     private sealed record Parts(
