@@ -15,12 +15,14 @@ internal sealed record FakeRequest(string Path, IReadOnlyDictionary<string, stri
     public long From => Headers.GetValueOrDefault("range") is { } range ? long.Parse(range["bytes=".Length..].TrimEnd('-'), CultureInfo.InvariantCulture) : 0;
 }
 
-/// <summary>An answer. The connection closes after it; <see cref="CutAfter"/> closes it before the body is whole.</summary>
+/// <summary>An answer. The connection closes after it; <see cref="CutAfter"/> closes it before the body is whole, and a silent one never comes.</summary>
 internal sealed record FakeAnswer(int Status, byte[] Body)
 {
     public Dictionary<string, string> Headers { get; init; } = [];
 
     public int? CutAfter { get; init; }
+
+    public bool IsSilent { get; init; }
 
     public static FakeAnswer Text(int status, string text) => new(status, Encoding.UTF8.GetBytes(text));
 }
@@ -69,8 +71,8 @@ internal sealed class FakeHub : IAsyncDisposable
     public async ValueTask DisposeAsync()
     {
         await _stop.CancelAsync();
-        _listener.Stop();
         await _loop;
+        _listener.Dispose();
         _stop.Dispose();
     }
 
@@ -104,7 +106,7 @@ internal sealed class FakeHub : IAsyncDisposable
                 answers.Add(AnswerAsync(await _listener.AcceptTcpClientAsync(_stop.Token)));
             }
         }
-        catch (Exception error) when (error is OperationCanceledException or SocketException or ObjectDisposedException)
+        catch (OperationCanceledException)
         {
             await Task.WhenAll(answers);
         }
@@ -120,6 +122,7 @@ internal sealed class FakeHub : IAsyncDisposable
                 var request = await ReadAsync(stream);
                 Requests.Enqueue(request);
                 var answer = Fault(request) ?? Usual(request);
+                await Task.Delay(answer.IsSilent ? Timeout.Infinite : 0, _stop.Token);
                 var head = new StringBuilder($"HTTP/1.1 {answer.Status} Said\r\nConnection: close\r\nContent-Length: {answer.Body.Length}\r\n");
                 foreach (var (key, value) in answer.Headers)
                 {
