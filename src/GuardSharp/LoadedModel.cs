@@ -33,7 +33,7 @@ internal sealed class LoadedModel : IDisposable
         var config = ModelConfig.Read(folder);
         var family = ModelFamily.Of(config);
         Variant = PromptVariants.Of(folder, Manifest, options.PromptVariant);
-        var tokenizer = TokenizerFile.Load(folder);
+        var tokenizer = ModelTokenizer.Load(folder);
         Encoder = new PromptEncoder(tokenizer, family.Images?.Markup);
         CheckTokens(folder, config, family.Images, tokenizer);
         Images = family.Images?.Processor(folder);

@@ -41,7 +41,7 @@ internal static class TokenizeCommand
 
     private static int PrintIds(Terminal terminal, string path, string text, bool withSpecials)
     {
-        var tokenizer = TokenizerFile.Load(path);
+        var tokenizer = ModelTokenizer.Load(path);
         var ids = new List<int>();
         if (withSpecials)
         {

@@ -131,7 +131,7 @@ internal sealed record ModelCard
 
     private static (string File, int Tokens)? ReadTokenizer(string folder, IModelConfig config, List<string> problems)
     {
-        var tokens = TokenizerFile.Load(folder).VocabularySize;
+        var tokens = ModelTokenizer.Load(folder).VocabularySize;
         if (tokens > config.Dimensions.InputIds)
         {
             problems.Add(Invariant($"the tokenizer has {tokens} ids, but {ModelConfig.FileName} has room for {config.Dimensions.InputIds}"));
@@ -139,7 +139,7 @@ internal sealed record ModelCard
 
         // The order in which the loader looks.
         string[] names = [TokenizerFile.HuggingFaceName, TokenizerFile.TiktokenName];
-        return (names.First(name => File.Exists(Path.Combine(folder, name))), tokens);
+        return (names.FirstOrDefault(name => File.Exists(Path.Combine(folder, name))) ?? "in the GGUF file", tokens);
     }
 
     // A folder that lacks something is still worth describing.

@@ -1,4 +1,5 @@
 using System.Text.Json;
+using GuardSharp.Checkpoints.Gguf;
 
 namespace GuardSharp.Checkpoints;
 
@@ -9,7 +10,7 @@ internal static class ChatTemplate
     // Longest template, in characters: ten times the longest published one.
     private const long MaxBytes = 1 << 20;
 
-    /// <summary>The template, or null: chat_template.jinja, else chat_template.json, else tokenizer_config.json (of several, the one named "default").</summary>
+    /// <summary>The template, or null: chat_template.jinja, else chat_template.json, else tokenizer_config.json (of several, the one named "default"), else that of the GGUF file.</summary>
     /// <exception cref="CheckpointException">A file is damaged.</exception>
     public static string? Read(string folder)
     {
@@ -26,6 +27,12 @@ internal static class ChatTemplate
             {
                 return template;
             }
+        }
+
+        if (GgufFile.Find(folder) is { } gguf)
+        {
+            using var file = GgufFile.Open(gguf);
+            return file.Text("tokenizer.chat_template");
         }
 
         return null;

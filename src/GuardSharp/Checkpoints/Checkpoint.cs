@@ -1,20 +1,22 @@
 using System.Diagnostics.CodeAnalysis;
+using GuardSharp.Checkpoints.Gguf;
 
 namespace GuardSharp.Checkpoints;
 
-/// <summary>The weights of a model folder: model.safetensors, or the shards that model.safetensors.index.json names.</summary>
+/// <summary>The weights of a model folder: model.safetensors, or the shards that model.safetensors.index.json names, or a GGUF file.</summary>
 /// <remarks>Knows names, shapes and bytes; not what a network does with them. Safe from any thread until disposed.</remarks>
 internal sealed class Checkpoint : IDisposable
 {
     /// <summary>The file of a checkpoint without shards.</summary>
     public const string SingleFileName = "model.safetensors";
 
-    private readonly SafetensorsFile[] _files;
+    private readonly IWeightsFile[] _files;
     private readonly Dictionary<string, TensorEntry> _tensors = [];
     private readonly Lock _digestGate = new();
+    private readonly DequantisedTensors _dequantised = new();
     private WeightsDigest? _digest;
 
-    private Checkpoint(string folder, SafetensorsFile[] files)
+    private Checkpoint(string folder, IWeightsFile[] files)
     {
         Folder = folder;
         _files = files;
@@ -41,7 +43,7 @@ internal sealed class Checkpoint : IDisposable
     public IReadOnlyCollection<TensorEntry> Tensors => _tensors.Values;
 
     /// <summary>The weights' files, in the order of their names.</summary>
-    public IReadOnlyList<SafetensorsFile> Files => _files;
+    public IReadOnlyList<IWeightsFile> Files => _files;
 
     /// <summary>What tells these weights from others. The first use computes it: about 15 ms for 12 MB, most of it for loading the cryptography.</summary>
     public WeightsDigest Digest
@@ -58,10 +60,15 @@ internal sealed class Checkpoint : IDisposable
     /// <summary>The hexadecimal digits of <see cref="Digest"/>.</summary>
     public string Sha256 => Digest.Hex;
 
-    /// <summary>Maps the weights of a model folder and checks every header.</summary>
+    /// <summary>Maps the weights of a model folder, or of one GGUF file, and checks every header.</summary>
     /// <exception cref="CheckpointException">A file is missing or damaged, or index and shards disagree; the message names file and tensor.</exception>
     public static Checkpoint Open(string folder)
     {
+        if (GgufFile.Find(folder) is { } gguf)
+        {
+            return OpenFiles(Path.GetDirectoryName(Path.GetFullPath(gguf))!, [Path.GetFileName(gguf)], GgufFile.Open);
+        }
+
         if (!Directory.Exists(folder))
         {
             throw new CheckpointException($"There is no folder \"{Printable.Of(folder)}\". Give the folder that holds config.json and {SingleFileName}.");
@@ -70,13 +77,13 @@ internal sealed class Checkpoint : IDisposable
         // The order of the reference loader (transformers): one file first, then the index.
         if (File.Exists(Path.Combine(folder, SingleFileName)))
         {
-            return OpenFiles(folder, [SingleFileName]);
+            return OpenFiles(folder, [SingleFileName], SafetensorsFile.Open);
         }
 
         var indexPath = Path.Combine(folder, ShardIndex.FileName);
         if (!File.Exists(indexPath))
         {
-            throw new CheckpointException($"\"{Printable.Of(folder)}\" holds neither {SingleFileName} nor {ShardIndex.FileName}. Is it a model folder?");
+            throw new CheckpointException($"\"{Printable.Of(folder)}\" holds neither {SingleFileName} nor {ShardIndex.FileName}, nor a GGUF file. Is it a model folder?");
         }
 
         var index = ShardIndex.Read(indexPath);
@@ -88,7 +95,7 @@ internal sealed class Checkpoint : IDisposable
             }
         }
 
-        var checkpoint = OpenFiles(folder, index.Values.Distinct());
+        var checkpoint = OpenFiles(folder, index.Values.Distinct(), SafetensorsFile.Open);
         try
         {
             checkpoint.CheckIndex(index);
@@ -111,6 +118,9 @@ internal sealed class Checkpoint : IDisposable
         : throw new CheckpointException(
             $"{Folder}: there is no tensor \"{Printable.Of(name)}\" in the weights. Is config.json from the same checkpoint?");
 
+    /// <summary>A tensor in a form that the kernels read: itself, or where its type is one of GGML's blocks a copy in F16, made at the first call and kept.</summary>
+    public TensorEntry Readable(TensorEntry entry) => _dequantised.Readable(entry);
+
     /// <summary>Computes <see cref="Digest"/> on another thread, so that start-up need not wait for it.</summary>
     public Task<WeightsDigest> DigestAsync() => Task.Run(() => Digest);
 
@@ -124,18 +134,20 @@ internal sealed class Checkpoint : IDisposable
                 file.Dispose();
             }
         }
+
+        _dequantised.Dispose();
     }
 
-    private static Checkpoint OpenFiles(string folder, IEnumerable<string> names)
+    private static Checkpoint OpenFiles(string folder, IEnumerable<string> names, Func<string, IWeightsFile> open)
     {
-        var files = new List<SafetensorsFile>();
+        var files = new List<IWeightsFile>();
         try
         {
             var sorted = names.ToArray();
             Array.Sort(sorted, StringComparer.Ordinal);
             foreach (var name in sorted)
             {
-                files.Add(SafetensorsFile.Open(Path.Combine(folder, name)));
+                files.Add(open(Path.Combine(folder, name)));
             }
 
             return new Checkpoint(folder, [.. files]);

@@ -34,6 +34,12 @@ internal sealed record LlamaConfig : IModelConfig
     /// <summary>Scaling of the rotary embedding; null: none.</summary>
     public required RopeScaling? RopeScaling { get; init; }
 
+    /// <summary>Divisors of the unscaled rotary frequencies, one for each pair: what a GGUF file has in place of <see cref="RopeScaling"/>; null: none.</summary>
+    public float[]? RopeDivisors { get; init; }
+
+    /// <summary>Whether a rotation turns neighbouring columns, for which GGUF files order the rows of q and k; false: a column and the one half a head further.</summary>
+    public bool RotatesNeighbours { get; init; }
+
     /// <summary>Positions the model was configured for.</summary>
     public required int MaxPositions { get; init; }
 

@@ -8,6 +8,11 @@ internal static class LlamaLayout
     {
         yield return ("model.embed_tokens.weight", [config.VocabularySize, config.HiddenSize]);
         yield return ("model.norm.weight", [config.HiddenSize]);
+        if (config.RopeDivisors is { } divisors)
+        {
+            yield return (Gguf.GgufNames.RopeFactors, [divisors.Length]);
+        }
+
         if (!config.TieWordEmbeddings)
         {
             yield return ("lm_head.weight", [config.HeadRows, config.HiddenSize]);

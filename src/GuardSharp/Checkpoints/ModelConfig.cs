@@ -1,3 +1,5 @@
+using GuardSharp.Checkpoints.Gguf;
+
 namespace GuardSharp.Checkpoints;
 
 /// <summary>What the config.json of every architecture says to those who need not know which one it is.</summary>
@@ -61,9 +63,11 @@ internal static class ModelConfig
     /// <summary>The file's name.</summary>
     public const string FileName = "config.json";
 
-    /// <summary>Reads config.json of a model folder.</summary>
+    /// <summary>Reads config.json of a model folder, or the metadata of its GGUF file.</summary>
     /// <exception cref="CheckpointException">The architecture is not supported, or a key is not; names the file, the key, what was seen and what is allowed.</exception>
-    public static IModelConfig Read(string folder) => JsonSection.ReadFile(Path.Combine(folder, FileName), root => Read(root, () => GuardManifest.Read(folder)?.OutputTokens));
+    public static IModelConfig Read(string folder) => GgufFile.Find(folder) is { } gguf
+        ? GgufConfigReader.Read(gguf)
+        : JsonSection.ReadFile(Path.Combine(folder, FileName), root => Read(root, () => GuardManifest.Read(folder)?.OutputTokens));
 
     /// <summary>Reads a config.json that lies in no folder, so no head of it is pruned.</summary>
     /// <exception cref="CheckpointException">As for <see cref="Read(string)"/>.</exception>
@@ -79,9 +83,14 @@ internal static class ModelConfig
             "\"llama4\" (Llama Guard 4), \"llama\" (Llama Guard 3 8B and 1B) and \"mllama\" (Llama Guard 3 Vision) are supported"),
     };
 
-    /// <summary>The name of a model that gives itself none: its folder's, or in the cache of a hub, whose folders are commits, the repository's.</summary>
+    /// <summary>The name of a model that gives itself none: its folder's or GGUF file's, or in the cache of a hub, whose folders are commits, the repository's.</summary>
     public static string NameOf(string folder)
     {
+        if (File.Exists(folder))
+        {
+            return Path.GetFileNameWithoutExtension(folder);
+        }
+
         var path = new DirectoryInfo(folder);
         return path.Parent is { Name: "snapshots", Parent: { } repository } && repository.Name.LastIndexOf("--", StringComparison.Ordinal) is >= 0 and var at
             ? repository.Name[(at + 2)..]

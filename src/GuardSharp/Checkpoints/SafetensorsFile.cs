@@ -1,53 +1,36 @@
 using System.Buffers.Binary;
-using System.IO.MemoryMappedFiles;
 
 namespace GuardSharp.Checkpoints;
 
 /// <summary>A safetensors file, mapped into memory read-only. Opening reads the header alone; the data comes in as it is touched.</summary>
-/// <remarks>Safe from any thread until disposed. A file that another process cuts off while it is mapped ends this process, as with any mapping.</remarks>
-internal sealed unsafe class SafetensorsFile : IDisposable
+/// <remarks>Safe from any thread until disposed.</remarks>
+internal sealed unsafe class SafetensorsFile : IWeightsFile
 {
-    private readonly MemoryMappedFile _file;
-    private readonly MemoryMappedViewAccessor _view;
+    private readonly MappedFile _file;
     private readonly Dictionary<string, TensorEntry> _tensors;
-    private readonly byte* _start;
-    private bool _disposed;
 
-    private SafetensorsFile(string path, long bytes, MemoryMappedFile file)
+    private SafetensorsFile(MappedFile file)
     {
-        FileName = Path.GetFileName(path);
-        Bytes = bytes;
         _file = file;
-        _view = file.CreateViewAccessor(0, 0, MemoryMappedFileAccess.Read);
-        _view.SafeMemoryMappedViewHandle.AcquirePointer(ref _start);
-        try
+        var prefix = BinaryPrimitives.ReadUInt64LittleEndian(file.Slice(0, SafetensorsHeader.PrefixBytes));
+        var headerBytes = SafetensorsHeader.ReadLength(FileName, prefix, file.Bytes);
+        DataStart = SafetensorsHeader.PrefixBytes + headerBytes;
+        var header = SafetensorsHeader.Parse(FileName, file.Slice(SafetensorsHeader.PrefixBytes, headerBytes), file.Bytes - DataStart);
+        Metadata = header.Metadata;
+        _tensors = new Dictionary<string, TensorEntry>(header.Tensors.Count);
+        foreach (var (name, type, shape, begin, end) in header.Tensors)
         {
-            var prefix = BinaryPrimitives.ReadUInt64LittleEndian(new ReadOnlySpan<byte>(_start, SafetensorsHeader.PrefixBytes));
-            var headerBytes = SafetensorsHeader.ReadLength(FileName, prefix, bytes);
-            DataStart = SafetensorsHeader.PrefixBytes + headerBytes;
-            var header = SafetensorsHeader.Parse(
-                FileName, new ReadOnlySpan<byte>(_start + SafetensorsHeader.PrefixBytes, headerBytes), bytes - DataStart);
-            Metadata = header.Metadata;
-            _tensors = new Dictionary<string, TensorEntry>(header.Tensors.Count);
-            foreach (var (name, type, shape, begin, end) in header.Tensors)
-            {
-                _tensors.Add(name, new TensorEntry(name, type, shape, (nint)(_start + DataStart + begin), end - begin, FileName));
-            }
-        }
-        catch
-        {
-            Dispose();
-            throw;
+            _tensors.Add(name, new TensorEntry(name, type, shape, (nint)(file.Start + DataStart + begin), end - begin, FileName));
         }
     }
 
-    /// <summary>The file's name without its folder.</summary>
-    public string FileName { get; }
+    /// <inheritdoc/>
+    public string FileName => _file.FileName;
 
-    /// <summary>Length of the file.</summary>
-    public long Bytes { get; }
+    /// <inheritdoc/>
+    public long Bytes => _file.Bytes;
 
-    /// <summary>Where the data begins in the file.</summary>
+    /// <inheritdoc/>
     public long DataStart { get; }
 
     /// <summary>The texts of <c>__metadata__</c>.</summary>
@@ -60,23 +43,15 @@ internal sealed unsafe class SafetensorsFile : IDisposable
     /// <exception cref="CheckpointException">The file is missing, unreadable or damaged; the message names the file and the tensor.</exception>
     public static SafetensorsFile Open(string path)
     {
-        var name = Path.GetFileName(path);
+        var file = MappedFile.Open(path, "safetensors", SafetensorsHeader.PrefixBytes);
         try
         {
-            var handle = File.OpenHandle(path);
-            var bytes = RandomAccess.GetLength(handle);
-            if (bytes < SafetensorsHeader.PrefixBytes)
-            {
-                handle.Dispose();
-                throw new CheckpointException($"{name}: {bytes} bytes are no safetensors file, which has at least 8. Download it again.");
-            }
-
-            var file = MemoryMappedFile.CreateFromFile(handle, null, 0, MemoryMappedFileAccess.Read, HandleInheritability.None, leaveOpen: false);
-            return new SafetensorsFile(path, bytes, file);
+            return new SafetensorsFile(file);
         }
-        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException or NotSupportedException)
+        catch
         {
-            throw new CheckpointException($"{name}: the file cannot be read: {exception.Message}", exception);
+            file.Dispose();
+            throw;
         }
     }
 
@@ -90,28 +65,9 @@ internal sealed unsafe class SafetensorsFile : IDisposable
         ? entry
         : throw new CheckpointException($"{FileName}: there is no tensor \"{Printable.Of(name)}\".");
 
-    /// <summary>A piece of the file, for hashing.</summary>
-    /// <param name="offset">First byte.</param>
-    /// <param name="count">Bytes, at most what the file has from there.</param>
-    public ReadOnlySpan<byte> Slice(long offset, int count)
-    {
-        ObjectDisposedException.ThrowIf(_disposed, this);
-        ArgumentOutOfRangeException.ThrowIfNegative(offset);
-        ArgumentOutOfRangeException.ThrowIfGreaterThan(offset + count, Bytes);
-        return new ReadOnlySpan<byte>(_start + offset, count);
-    }
+    /// <inheritdoc/>
+    public ReadOnlySpan<byte> Slice(long offset, int count) => _file.Slice(offset, count);
 
     /// <summary>Unmaps the file. Addresses of its tensors must not be used any more.</summary>
-    public void Dispose()
-    {
-        if (_disposed)
-        {
-            return;
-        }
-
-        _disposed = true;
-        _view.SafeMemoryMappedViewHandle.ReleasePointer();
-        _view.Dispose();
-        _file.Dispose();
-    }
+    public void Dispose() => _file.Dispose();
 }

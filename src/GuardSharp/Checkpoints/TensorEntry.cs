@@ -10,7 +10,7 @@ namespace GuardSharp.Checkpoints;
 internal sealed record TensorEntry(string Name, TensorType Type, long[] Shape, nint Data, long Bytes, string File)
 {
     /// <summary>How many numbers.</summary>
-    public long Count => Bytes / Type.Size();
+    public long Count => Bytes / Type.BlockBytes() * Type.BlockSize();
 
     /// <summary>File and tensor as messages begin: <c>model.safetensors: tensor "x" is [2, 3] F32</c>.</summary>
     public string Description => $"{File}: tensor \"{Printable.Of(Name)}\" is {Printable.Shape(Shape)} {Type.FileName()}";

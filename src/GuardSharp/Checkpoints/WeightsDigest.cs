@@ -29,19 +29,19 @@ internal sealed record WeightsDigest(string Hex, bool IsSample)
     public WeightsDigest OrRecorded(GuardManifest? manifest) => IsSample && manifest?.WeightsSha256 is { } recorded ? new WeightsDigest(recorded, false) : this;
 
     /// <summary>Hashes the files: in full up to 64 MiB in all, else by sample.</summary>
-    public static WeightsDigest Compute(IReadOnlyList<SafetensorsFile> files) => Compute(files, TotalBytes(files) <= FullHashBytes);
+    public static WeightsDigest Compute(IReadOnlyList<IWeightsFile> files) => Compute(files, TotalBytes(files) <= FullHashBytes);
 
     /// <summary>Hashes all bytes, however many.</summary>
-    public static WeightsDigest ComputeFull(IReadOnlyList<SafetensorsFile> files) => Compute(files, full: true);
+    public static WeightsDigest ComputeFull(IReadOnlyList<IWeightsFile> files) => Compute(files, full: true);
 
-    internal static WeightsDigest Compute(IReadOnlyList<SafetensorsFile> files, bool full)
+    internal static WeightsDigest Compute(IReadOnlyList<IWeightsFile> files, bool full)
     {
         var hashes = files.Select(file => full ? HashAll(file) : HashSample(file)).ToArray();
         var hash = hashes.Length == 1 ? hashes[0] : SHA256.HashData(hashes.SelectMany(bytes => bytes).ToArray());
         return new WeightsDigest(Convert.ToHexStringLower(hash), !full);
     }
 
-    private static long TotalBytes(IReadOnlyList<SafetensorsFile> files)
+    private static long TotalBytes(IReadOnlyList<IWeightsFile> files)
     {
         var bytes = 0L;
         foreach (var file in files)
@@ -52,7 +52,7 @@ internal sealed record WeightsDigest(string Hex, bool IsSample)
         return bytes;
     }
 
-    private static byte[] HashAll(SafetensorsFile file)
+    private static byte[] HashAll(IWeightsFile file)
     {
         using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
         for (var offset = 0L; offset < file.Bytes; offset += BlockBytes)
@@ -63,7 +63,7 @@ internal sealed record WeightsDigest(string Hex, bool IsSample)
         return hash.GetHashAndReset();
     }
 
-    private static byte[] HashSample(SafetensorsFile file)
+    private static byte[] HashSample(IWeightsFile file)
     {
         using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
         hash.AppendData(BitConverter.GetBytes(file.Bytes));

@@ -44,7 +44,7 @@ internal sealed class CheckpointWeights(Checkpoint checkpoint, Func<string, stri
     {
         // Tables of angles that some exporters save; they are computed from the configuration here.
         var unexpected = checkpoint.Names
-            .Where(name => !_used.Contains(name) && !name.EndsWith("inv_freq", StringComparison.Ordinal) && !name.EndsWith("freqs_ci", StringComparison.Ordinal))
+            .Where(name => !_used.Contains(name) && !name.EndsWith("inv_freq", StringComparison.Ordinal) && !name.EndsWith("rope_freqs.weight", StringComparison.Ordinal) && !name.EndsWith("freqs_ci", StringComparison.Ordinal))
             .Order(StringComparer.Ordinal)
             .ToList();
         if (unexpected.Count > 0)
@@ -72,7 +72,7 @@ internal sealed class CheckpointWeights(Checkpoint checkpoint, Func<string, stri
         }
 
         _used.Add(name);
-        return entry;
+        return checkpoint.Readable(entry);
     }
 
     private static string Describe(ReadOnlySpan<long> shape) => $"[{string.Join(", ", shape.ToArray())}]";

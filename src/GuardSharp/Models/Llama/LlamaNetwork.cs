@@ -33,8 +33,14 @@ internal sealed class LlamaNetwork : IGuardNetwork
         _norm = weights.Vector("model.norm.weight", config.HiddenSize);
         _head = config.TieWordEmbeddings ? _embedding : weights.Matrix("lm_head.weight", config.HeadRows, config.HiddenSize);
         _pruned = config.OutputTokens is { } tokens ? new PrunedHead(ops, _head, tokens, config.VocabularySize) : null;
-        // Half rotation: Hugging Face's files hold q and k with their rows permuted for it (section "Llama").
-        _rotary = new RotaryTable(RopeFrequencies.Compute(config.RopeTheta, config.HeadSize, config.RopeScaling), interleaved: false);
+        // Half rotation: Hugging Face's files hold q and k with their rows permuted for it (section "Llama"); GGUF files hold them as Meta's do.
+        var frequencies = RopeFrequencies.Compute(config.RopeTheta, config.HeadSize, config.RopeScaling);
+        for (var i = 0; i < (config.RopeDivisors?.Length ?? 0); i++)
+        {
+            frequencies[i] /= config.RopeDivisors![i];
+        }
+
+        _rotary = new RotaryTable(frequencies, interleaved: config.RotatesNeighbours);
     }
 
     public NetworkShape Shape { get; }

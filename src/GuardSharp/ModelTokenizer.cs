@@ -1,0 +1,49 @@
+using GuardSharp.Checkpoints.Gguf;
+using GuardSharp.Tokenization;
+
+namespace GuardSharp;
+
+/// <summary>Opens the tokenizer of a model, wherever it lies.</summary>
+internal static class ModelTokenizer
+{
+    private const string Key = "tokenizer.ggml.";
+
+    // llama_token_type of llama.cpp.
+    private const long Control = 3;
+
+    /// <summary>The tokenizer file of a folder, or the vocabulary inside its GGUF file.</summary>
+    /// <param name="path">A model folder, a GGUF file or a tokenizer file.</param>
+    /// <exception cref="CheckpointException">There is none, or it is damaged or of an unknown kind.</exception>
+    public static BpeTokenizer Load(string path)
+    {
+        var hasFile = Directory.Exists(path) && (File.Exists(Path.Combine(path, TokenizerFile.HuggingFaceName)) || File.Exists(Path.Combine(path, TokenizerFile.TiktokenName)));
+        if (hasFile || GgufFile.Find(path) is not { } gguf)
+        {
+            return TokenizerFile.Load(path);
+        }
+
+        using var file = GgufFile.Open(gguf);
+        return Read(file);
+    }
+
+    private static BpeTokenizer Read(GgufFile file)
+    {
+        var model = file.Text(Key + "model");
+        var splitting = file.Text(Key + "pre");
+        if (model != "gpt2" || splitting != "llama-bpe")
+        {
+            throw file.Wrong(Key + (model != "gpt2" ? "model" : "pre"),
+                $"is \"{model}\" with the splitting \"{splitting}\", but only \"gpt2\" with \"llama-bpe\" (Llama 3) is read from GGUF; put the model's tokenizer.json beside the file");
+        }
+
+        var tokens = file.Texts(Key + "tokens") ?? throw file.Wrong(Key + "tokens", "is missing");
+        var merges = file.Texts(Key + "merges") ?? throw file.Wrong(Key + "merges", "is missing");
+        var types = file.Integers(Key + "token_type") ?? throw file.Wrong(Key + "token_type", "is missing");
+        if (types.Length != tokens.Count)
+        {
+            throw file.Wrong(Key + "token_type", $"has {types.Length} entries for {tokens.Count} tokens");
+        }
+
+        return ListedVocabulary.Build(file.FileName, tokens, Array.ConvertAll(types, type => type == Control), merges);
+    }
+}

@@ -1,0 +1,95 @@
+using GuardSharp.Checkpoints;
+using GuardSharp.Checkpoints.Gguf;
+
+namespace GuardSharp.Tests.Checkpoints.Gguf;
+
+public sealed class DequantisationTests
+{
+    [Fact]
+    public void Q8_0_is_a_scale_and_signed_bytes()
+    {
+        byte[] block = [.. GgufSample.Bits((Half)0.5f), .. Enumerable.Range(0, 32).Select(i => (byte)(sbyte)((i * 8) - 128))];
+        Assert.Equal(Enumerable.Range(0, 32).Select(i => ((i * 8) - 128) * 0.5f), Run(TensorType.Q80, block));
+    }
+
+    [Fact]
+    public void Q4_0_has_its_first_half_in_the_low_nibbles()
+    {
+        byte[] block = [.. GgufSample.Bits((Half)0.25f), .. Enumerable.Range(0, 16).Select(i => (byte)(i | ((15 - i) << 4)))];
+        Assert.Equal(
+            Enumerable.Range(0, 16).Select(i => (i - 8) * 0.25f).Concat(Enumerable.Range(0, 16).Select(i => (7 - i) * 0.25f)),
+            Run(TensorType.Q40, block));
+    }
+
+    // The other direction, from numbers to bits, written down from the layout: eight groups of 32 with a scale and an offset of six bits each.
+    [Fact]
+    public void Q4_K_gives_back_the_steps_scales_and_offsets_that_were_packed()
+    {
+        var random = new Random(3);
+        int[] scales = [.. Enumerable.Range(0, 8).Select(_ => random.Next(64))];
+        int[] offsets = [.. Enumerable.Range(0, 8).Select(_ => random.Next(64))];
+        int[] steps = [.. Enumerable.Range(0, 256).Select(_ => random.Next(16))];
+        var packed = new byte[12];
+        for (var i = 0; i < 4; i++)
+        {
+            packed[i] = (byte)(scales[i] | ((scales[i + 4] >> 4) << 6));
+            packed[i + 4] = (byte)(offsets[i] | ((offsets[i + 4] >> 4) << 6));
+            packed[i + 8] = (byte)((scales[i + 4] & 15) | ((offsets[i + 4] & 15) << 4));
+        }
+
+        var nibbles = new byte[128];
+        for (var i = 0; i < 256; i++)
+        {
+            var (group, place) = Math.DivRem(i, 32);
+            nibbles[(group / 2 * 32) + place] |= (byte)(steps[i] << (group % 2 * 4));
+        }
+
+        byte[] block = [.. GgufSample.Bits((Half)0.125f), .. GgufSample.Bits((Half)0.5f), .. packed, .. nibbles];
+        Assert.Equal(steps.Select((step, i) => (0.125f * scales[i / 32] * step) - (0.5f * offsets[i / 32])), Run(TensorType.Q4K, block));
+    }
+
+    [Fact]
+    public void Q6_K_gives_back_the_steps_and_scales_that_were_packed()
+    {
+        var random = new Random(4);
+        int[] scales = [.. Enumerable.Range(0, 16).Select(_ => random.Next(-128, 128))];
+        int[] steps = [.. Enumerable.Range(0, 256).Select(_ => random.Next(64))];
+        var (low, high) = (new byte[128], new byte[64]);
+        for (var i = 0; i < 256; i++)
+        {
+            // Each half of 128: quarters of 32; the first two are low nibbles, the last two high ones, two bits a quarter in the other array.
+            var (half, inHalf) = Math.DivRem(i, 128);
+            var (quarter, place) = Math.DivRem(inHalf, 32);
+            low[(half * 64) + (quarter % 2 * 32) + place] |= (byte)((steps[i] & 15) << (quarter / 2 * 4));
+            high[(half * 32) + place] |= (byte)((steps[i] >> 4) << (quarter * 2));
+        }
+
+        byte[] block = [.. low, .. high, .. scales.Select(scale => (byte)(sbyte)scale), .. GgufSample.Bits((Half)0.25f)];
+        Assert.Equal(steps.Select((step, i) => 0.25f * scales[i / 16] * (step - 32)), Run(TensorType.Q6K, block));
+    }
+
+    [Fact]
+    public void Readable_tensors_are_made_once_in_F16_and_others_stay_where_they_are()
+    {
+        using var folder = new TemporaryFolder();
+        float[] numbers = [.. Enumerable.Range(0, 200_000).Select(i => MathF.Sin(i))];
+        var rows = numbers.Length / 32;
+        new GgufSample().Tensor("q", 8, [32, rows], GgufSample.Q80(numbers).Data).Tensor("f", 0, [2], GgufSample.F32([1, 2]).Data).Write(folder["m.gguf"]);
+        using var checkpoint = Checkpoint.Open(folder["m.gguf"]);
+        var made = checkpoint.Readable(checkpoint.Get("q"));
+        Assert.Same(made, checkpoint.Readable(checkpoint.Get("q")));
+        Assert.Equal((TensorType.F16, 200_000L), (made.Type, made.Count));
+        var expected = new float[numbers.Length];
+        Dequantisation.Run(TensorType.Q80, GgufSample.Q80(numbers).Data, expected);
+        Assert.Equal(expected.Select(value => (float)(Half)value), made.ToSingles());
+        Assert.Same(checkpoint.Get("f"), checkpoint.Readable(checkpoint.Get("f")));
+    }
+
+    private static float[] Run(TensorType type, byte[] block)
+    {
+        Assert.Equal(type.BlockBytes(), block.Length);
+        var values = new float[type.BlockSize()];
+        Dequantisation.Run(type, block, values);
+        return values;
+    }
+}
