@@ -10,18 +10,6 @@ internal static class MllamaLayout
         return Text(text).Concat(Vision(vision)).Concat(WithBias("multi_modal_projector", [text.HiddenSize, vision.OutputSize]));
     }
 
-    /// <summary>Numbers of the whole model.</summary>
-    public static Int128 Parameters(MllamaConfig config)
-    {
-        Int128 sum = 0;
-        foreach (var (_, shape) in Tensors(config))
-        {
-            sum += shape.Aggregate(Int128.One, (product, size) => product * size);
-        }
-
-        return sum;
-    }
-
     private static IEnumerable<(string Name, long[] Shape)> Text(MllamaTextConfig text)
     {
         const string Model = "language_model.model.";

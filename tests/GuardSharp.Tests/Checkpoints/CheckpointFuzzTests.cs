@@ -65,6 +65,14 @@ public sealed class CheckpointFuzzTests
             Assert.True(LlamaLayout.Parameters(config) > 0);
             Assert.All(RopeFrequencies.Compute(config.RopeTheta, config.HeadSize, config.RopeScaling), frequency => Assert.True(float.IsFinite(frequency)));
         });
+        Run([File.ReadAllBytes(TestFiles.Golden("mllama-tiny", "config.json"))], bytes =>
+        {
+            var config = JsonSection.Parse("config.json", bytes, MllamaConfigReader.Read);
+            Assert.True(config.Parameters() > 0);
+            Assert.All(config.Text.CrossLayers, layer => Assert.InRange(layer, 0, config.Text.Layers - 1));
+            Assert.All(config.Vision.Grids, grid => Assert.InRange(grid.Rows * grid.Columns, 1, config.Vision.MaxTiles));
+            Assert.All(RopeFrequencies.Compute(config.Text.RopeTheta, config.Text.HeadSize, config.Text.RopeScaling), frequency => Assert.True(float.IsFinite(frequency)));
+        });
     }
 
     [Fact]

@@ -21,7 +21,7 @@ public sealed class MllamaLayoutTests
         // The published dimensions are the defaults but for the image size (tests/golden/README.md, "REAL MODEL DIMENSIONS").
         var json = """{"model_type": "mllama", "text_config": {}, "vision_config": {"image_size": 560}}""";
         var config = JsonSection.Parse("config.json", Encoding.UTF8.GetBytes(json), MllamaConfigReader.Read);
-        Assert.Equal(10_670_220_835, (long)MllamaLayout.Parameters(config));
+        Assert.Equal(10_670_220_835, (long)config.Parameters());
     }
 
     [Theory]
