@@ -73,7 +73,7 @@ internal sealed record ModelSummary
             {
                 yield return $"{tensor.Description}, but {ModelConfig.FileName} asks for {Printable.Shape(shape)}";
             }
-            else if (tensor.Type is not (TensorType.F32 or TensorType.F16 or TensorType.BF16 or TensorType.Q80 or TensorType.Q40 or TensorType.Q4K or TensorType.Q6K))
+            else if (tensor.Type is not (TensorType.F32 or TensorType.F16 or TensorType.BF16 or TensorType.Q80 or TensorType.Q40 or TensorType.Q4K or TensorType.Q5K or TensorType.Q6K))
             {
                 yield return $"{tensor.Description}, but weights are F32, F16 or BF16, or blocks of a GGUF file";
             }

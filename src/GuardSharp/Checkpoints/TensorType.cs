@@ -1,7 +1,7 @@
 namespace GuardSharp.Checkpoints;
 
 /// <summary>How a file stores the numbers of a tensor.</summary>
-/// <remarks>Names and sizes: safetensors format description, https://github.com/huggingface/safetensors; the last four are blocks of GGML and stand in GGUF files alone.</remarks>
+/// <remarks>Names and sizes: safetensors format description, https://github.com/huggingface/safetensors; the last five are blocks of GGML and stand in GGUF files alone.</remarks>
 internal enum TensorType
 {
     F64,
@@ -22,6 +22,7 @@ internal enum TensorType
     Q80,
     Q40,
     Q4K,
+    Q5K,
     Q6K,
 }
 
@@ -35,7 +36,7 @@ internal static class TensorTypes
     public static int BlockSize(this TensorType type) => type switch
     {
         TensorType.Q80 or TensorType.Q40 => 32,
-        TensorType.Q4K or TensorType.Q6K => 256,
+        TensorType.Q4K or TensorType.Q5K or TensorType.Q6K => 256,
         _ => 1,
     };
 
@@ -45,6 +46,7 @@ internal static class TensorTypes
         TensorType.Q80 => 34,
         TensorType.Q40 => 18,
         TensorType.Q4K => 144,
+        TensorType.Q5K => 176,
         TensorType.Q6K => 210,
         _ => type.Size(),
     };
@@ -90,6 +92,7 @@ internal static class TensorTypes
         TensorType.Q80 => "Q8_0",
         TensorType.Q40 => "Q4_0",
         TensorType.Q4K => "Q4_K",
+        TensorType.Q5K => "Q5_K",
         TensorType.Q6K => "Q6_K",
         _ => type.ToString(),
     };

@@ -11,7 +11,7 @@ internal static class Dequantisation
     private const int ScaleBytes = 12;
 
     /// <summary>The numbers of whole blocks.</summary>
-    /// <param name="type">Q8_0, Q4_0, Q4_K or Q6_K.</param>
+    /// <param name="type">Q8_0, Q4_0, Q4_K, Q5_K or Q6_K.</param>
     /// <param name="blocks">The blocks.</param>
     /// <param name="values">As many as the blocks hold.</param>
     public static void Run(TensorType type, ReadOnlySpan<byte> blocks, Span<float> values)
@@ -30,7 +30,10 @@ internal static class Dequantisation
                     Q40(block, target);
                     break;
                 case TensorType.Q4K:
-                    Q4K(block, target);
+                    FourBits(block, default, block[(4 + ScaleBytes)..], target);
+                    break;
+                case TensorType.Q5K:
+                    FourBits(block, block.Slice(4 + ScaleBytes, 32), block[(4 + ScaleBytes + 32)..], target);
                     break;
                 case TensorType.Q6K:
                     Q6K(block, target);
@@ -64,12 +67,11 @@ internal static class Dequantisation
         }
     }
 
-    // half scale of the scales, half scale of the offsets, 8 scales and 8 offsets of 6 bits, 128 bytes of nibbles
-    private static void Q4K(ReadOnlySpan<byte> block, Span<float> values)
+    // half scale of the scales, half scale of the offsets, 8 scales and 8 offsets of 6 bits, in Q5_K 32 bytes of fifth bits, 128 bytes of nibbles
+    private static void FourBits(ReadOnlySpan<byte> block, ReadOnlySpan<byte> fifths, ReadOnlySpan<byte> nibbles, Span<float> values)
     {
         var (scale, offset) = (Half(block), Half(block[2..]));
         var scales = block.Slice(4, ScaleBytes);
-        var nibbles = block[(4 + ScaleBytes)..];
         for (var group = 0; group < SuperBlock / 64; group++)
         {
             var (lowScale, lowOffset) = SixBits(scales, 2 * group);
@@ -77,8 +79,9 @@ internal static class Dequantisation
             for (var i = 0; i < 32; i++)
             {
                 var pair = nibbles[(group * 32) + i];
-                values[(group * 64) + i] = (scale * lowScale * (pair & 0xF)) - (offset * lowOffset);
-                values[(group * 64) + 32 + i] = (scale * highScale * (pair >> 4)) - (offset * highOffset);
+                var fifth = fifths.IsEmpty ? 0 : fifths[i] >> (2 * group);
+                values[(group * 64) + i] = (scale * lowScale * ((pair & 0xF) | ((fifth & 1) << 4))) - (offset * lowOffset);
+                values[(group * 64) + 32 + i] = (scale * highScale * ((pair >> 4) | ((fifth & 2) << 3))) - (offset * highOffset);
             }
         }
     }

@@ -4,7 +4,7 @@ namespace GuardSharp.Checkpoints.Gguf;
 internal static class GgufTypes
 {
     /// <summary>Their names, for messages.</summary>
-    public const string AllNames = "F32, F16, BF16, Q8_0, Q4_0, Q4_K and Q6_K";
+    public const string AllNames = "F32, F16, BF16, Q8_0, Q4_0, Q4_K, Q5_K and Q6_K";
 
     /// <summary>The type of a number in the file (enum ggml_type), or null.</summary>
     public static TensorType? Parse(uint type) => type switch
@@ -14,6 +14,7 @@ internal static class GgufTypes
         2 => TensorType.Q40,
         8 => TensorType.Q80,
         12 => TensorType.Q4K,
+        13 => TensorType.Q5K,
         14 => TensorType.Q6K,
         30 => TensorType.BF16,
         _ => null,
