@@ -46,17 +46,15 @@ public sealed class SyntheticModelTests : IDisposable
     [InlineData(-1f, 0xBF80)]
     public void Numbers_are_rounded_to_the_nearest_bfloat16(float number, int bits) => Assert.Equal(bits, WeightNoise.ToBFloat16(number));
 
-    [Fact]
-    public async Task A_synthetic_guard_with_a_synthetic_tokenizer_judges_a_picture_and_says_what_it_is()
+    [Theory]
+    [InlineData("llama4-tiny", true)]
+    [InlineData("mllama-tiny", true)]
+    [InlineData("llama-tiny/tied", false)]
+    public async Task A_synthetic_guard_with_a_synthetic_tokenizer_judges_and_says_what_it_is(string golden, bool takesPictures)
     {
-        var config = JsonNode.Parse(Tiny())!;
-        config["text_config"]!["vocab_size"] = 202048;
-        config["text_config"]!["eos_token_id"] = new JsonArray(200001, 200007, 200008);
-        config["text_config"]!["bos_token_id"] = 200000;
-        (config["boi_token_index"], config["eoi_token_index"], config["image_token_index"]) = (200080, 200081, 200092);
-        config["text_config"]!["max_position_embeddings"] = 8192;
-        Write("guard", config.ToJsonString()).Dispose();
-        var (ordinary, specials) = SyntheticTokenizer.Llama4;
+        var config = JsonNode.Parse(File.ReadAllText(TestFiles.Golden([.. golden.Split('/'), "config.json"])))!.AsObject();
+        var (ordinary, specials) = WithTrueVocabulary(config);
+        Write("guard", config.ToJsonString(), variant: null).Dispose();
         using (var file = File.Create(Path.Combine(_folder["guard"], "tokenizer.json")))
         {
             SyntheticTokenizer.Write(file, Basis(), ordinary, specials);
@@ -64,8 +62,8 @@ public sealed class SyntheticModelTests : IDisposable
 
         await using var guard = GuardClassifier.Load(_folder["guard"]);
         var picture = File.ReadAllBytes(TestFiles.Golden("preprocessing", "images", "gradient_640x480.png"));
-        var verdict = await guard.ClassifyAsync(
-            new Conversation([new Turn(Role.User, [new ImagePart(picture), new TextPart("What is this?")])]), cancellationToken: TestContext.Current.CancellationToken);
+        IEnumerable<ContentPart> parts = takesPictures ? [new ImagePart(picture), new TextPart("What is this?")] : [new TextPart("What is this?")];
+        var verdict = await guard.ClassifyAsync(new Conversation([new Turn(Role.User, [.. parts])]), cancellationToken: TestContext.Current.CancellationToken);
         Assert.InRange(verdict.UnsafeProbability, 0, 1);
         Assert.Contains(verdict.Warnings, warning => warning.StartsWith("synthetic-weights", StringComparison.Ordinal));
     }
@@ -128,10 +126,36 @@ public sealed class SyntheticModelTests : IDisposable
 
     private static byte[] Basis() => File.ReadAllBytes(Path.Combine(GuardClassifier.DefaultModelFolder, "tokenizer.json"));
 
-    private Checkpoint Write(string name, string config, Action<SyntheticModel>? change = null)
+    // The tiny dimensions with as many tokens as the published tokenizers have.
+    private static (int Ordinary, IReadOnlyDictionary<string, int> Specials) WithTrueVocabulary(JsonObject config)
+    {
+        var isLlama4 = (string)config["model_type"]! == "llama4";
+        var (first, count) = isLlama4 ? (200000, 202048) : (128000, 128256);
+        var text = config["text_config"]?.AsObject() ?? config;
+        text["vocab_size"] = count;
+        text["bos_token_id"] = first;
+        text["eos_token_id"] = isLlama4 ? new JsonArray(200001, 200007, 200008) : new JsonArray(128001, 128008, 128009);
+        text["pad_token_id"] = isLlama4 ? 200018 : 128004;
+        text["max_position_embeddings"] = 8192;
+        if (isLlama4)
+        {
+            (config["boi_token_index"], config["eoi_token_index"], config["image_token_index"]) = (200080, 200081, 200092);
+            return SyntheticTokenizer.Llama4;
+        }
+
+        if (!config.ContainsKey("image_token_index"))
+        {
+            return SyntheticTokenizer.Llama3;
+        }
+
+        config["image_token_index"] = 128256;
+        return SyntheticTokenizer.Llama3Vision;
+    }
+
+    private Checkpoint Write(string name, string config, Action<SyntheticModel>? change = null, string? variant = "HuggingFace")
     {
         var model = new SyntheticModel(
-            new GuardManifest { Name = "synthetic", Version = "1", Codes = ["S1", "S2"], NarrowedPolicies = true, MaxImages = 1, PromptVariant = "HuggingFace", Synthetic = true },
+            new GuardManifest { Name = "synthetic", Version = "1", Codes = ["S1", "S2"], NarrowedPolicies = true, MaxImages = 1, PromptVariant = variant, Synthetic = true },
             [("config.json", Encoding.UTF8.GetBytes(config))]);
         change?.Invoke(model);
         Directory.CreateDirectory(_folder[name]);
