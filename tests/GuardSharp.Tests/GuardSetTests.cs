@@ -1,6 +1,8 @@
 using GuardSharp.Conversations;
 using GuardSharp.Policies;
 using GuardSharp.Prompts;
+using GuardSharp.Tests.Engine;
+using GuardSharp.Tests.Imaging;
 
 namespace GuardSharp.Tests;
 
@@ -30,6 +32,24 @@ public sealed class GuardSetTests
         Assert.Equal(("text+vision", 1, 100, true), (set.Capabilities.Model, set.Capabilities.MaxImages, set.Capabilities.MaxContextTokens, set.Capabilities.CustomCategories));
         Assert.Equal(["en"], set.Capabilities.Languages);
         Assert.Equal(["S1", "S14"], set.Capabilities.Codes);
+    }
+
+    [Fact]
+    public async Task Two_folders_load_as_one_guard()
+    {
+        using var text = new TemporaryFolder();
+        using var vision = new TemporaryFolder();
+        Llama3Folders.WriteLlama(text.Path);
+        Llama3Folders.WriteMllama(vision.Path);
+        await using var set = GuardSet.Load(text.Path, vision.Path, new GuardOptions { Threads = 1, Prompt = new PromptOptions { ImageLimit = ImageLimit.LastOnly } });
+        Assert.Equal(1, set.Capabilities.MaxImages);
+        var picture = new ImagePart(Pictures.Noise(40, 30, 1).Encode(SkiaSharp.SKEncodedImageFormat.Png));
+        var judged = await set.ClassifyAsync(new([new Turn(Role.User, [picture, picture, new TextPart("Who is this?")])]), cancellationToken: TestContext.Current.CancellationToken);
+        Assert.StartsWith(Path.GetFileName(vision.Path) + "@", judged.Model, StringComparison.Ordinal);
+        Assert.StartsWith("images-left-out: 1 of 2", Assert.Single(judged.Warnings), StringComparison.Ordinal);
+        judged = await set.ClassifyAsync(Conversation.OfUser("Who is this?"), cancellationToken: TestContext.Current.CancellationToken);
+        Assert.StartsWith(Path.GetFileName(text.Path) + "@", judged.Model, StringComparison.Ordinal);
+        Assert.Empty(judged.Warnings);
     }
 
     [Fact]

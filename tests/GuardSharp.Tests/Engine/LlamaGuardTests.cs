@@ -1,6 +1,5 @@
 using GuardSharp.Checkpoints;
 using GuardSharp.Conversations;
-using GuardSharp.Lab.Training;
 using GuardSharp.Policies;
 using GuardSharp.Prompts;
 
@@ -11,25 +10,7 @@ public sealed class LlamaGuardTests : IDisposable
 {
     private readonly TemporaryFolder _folder = new();
 
-    public LlamaGuardTests()
-    {
-        foreach (var name in (string[])["config.json", "model.safetensors"])
-        {
-            File.Copy(TestFiles.Golden("llama-tiny", "tied", name), _folder[name]);
-        }
-
-        // A prompt in a vocabulary of 500 words is long.
-        var config = _folder["config.json"];
-        File.WriteAllText(config, File.ReadAllText(config).Replace("\"max_position_embeddings\": 512", "\"max_position_embeddings\": 2048", StringComparison.Ordinal));
-
-        // The trainer's own tokens get the names of Llama 3's; 12 of them close the vocabulary of 512.
-        var path = _folder["tokenizer.json"];
-        TokenizerJson.Write(BpeTrainer.Learn(File.ReadLines(TestFiles.Golden("README.md")), BpeTrainerOptions.ForGuard(495 + 12)), path);
-        File.WriteAllText(path, File.ReadAllText(path)
-            .Replace("<|eot|>", "<|eot_id|>", StringComparison.Ordinal)
-            .Replace("<|user|>", "<|start_header_id|>", StringComparison.Ordinal)
-            .Replace("<|agent|>", "<|end_header_id|>", StringComparison.Ordinal));
-    }
+    public LlamaGuardTests() => Llama3Folders.WriteLlama(_folder.Path);
 
     public void Dispose() => _folder.Dispose();
 
@@ -94,7 +75,7 @@ public sealed class LlamaGuardTests : IDisposable
             PromptVariant = nameof(PromptVariant.Guard3Small), OutputTokens = kept,
         }.Write(_folder.Path);
         var config = _folder["config.json"];
-        File.WriteAllText(config, File.ReadAllText(config).Replace("\"tie_word_embeddings\": true", "\"tie_word_embeddings\": false", StringComparison.Ordinal));
+        File.WriteAllText(config, File.ReadAllText(config).Replace("\"tie_word_embeddings\":true", "\"tie_word_embeddings\":false", StringComparison.Ordinal));
         var layout = LlamaLayout.Tensors(LlamaConfig.Read(_folder.Path)).ToList();
         using var source = Checkpoint.Open(TestFiles.Golden("llama-tiny", "tied"));
         using var writer = SafetensorsWriter.Create(_folder["model.safetensors"], layout.Select(tensor => new TensorPlan(tensor.Name, TensorType.F32, tensor.Shape)));

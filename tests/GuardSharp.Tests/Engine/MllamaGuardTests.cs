@@ -1,8 +1,6 @@
-using System.Text.Json.Nodes;
 using GuardSharp.Checkpoints;
 using GuardSharp.Conversations;
 using GuardSharp.Engine;
-using GuardSharp.Lab.Training;
 using GuardSharp.Models;
 using GuardSharp.Prompts;
 using GuardSharp.Tests.Imaging;
@@ -23,20 +21,8 @@ public sealed class MllamaGuardTests : IDisposable
 
     public MllamaGuardTests()
     {
-        File.Copy(TestFiles.Golden("mllama-tiny", "model.safetensors"), _folder["model.safetensors"]);
-        // The trainer's own tokens get the names of Llama 3's; 12 of them close the vocabulary of 512.
-        var path = _folder["tokenizer.json"];
-        TokenizerJson.Write(BpeTrainer.Learn(File.ReadLines(TestFiles.Golden("README.md")), BpeTrainerOptions.ForGuard(495 + 12)), path);
-        File.WriteAllText(path, File.ReadAllText(path)
-            .Replace("<|eot|>", "<|eot_id|>", StringComparison.Ordinal)
-            .Replace("<|user|>", "<|start_header_id|>", StringComparison.Ordinal)
-            .Replace("<|agent|>", "<|end_header_id|>", StringComparison.Ordinal));
+        Llama3Folders.WriteMllama(_folder.Path);
         Assert.True(GuardSharp.Tokenization.TokenizerFile.Load(_folder.Path).TryGetSpecial("<|image|>", out _imageToken));
-        var config = JsonNode.Parse(File.ReadAllText(TestFiles.Golden("mllama-tiny", "config.json")))!;
-        config["image_token_index"] = _imageToken;
-        // A prompt in a vocabulary of 500 words is long.
-        config["text_config"]!["max_position_embeddings"] = 2048;
-        File.WriteAllText(_folder["config.json"], config.ToJsonString());
     }
 
     private static CancellationToken Cancellation => TestContext.Current.CancellationToken;

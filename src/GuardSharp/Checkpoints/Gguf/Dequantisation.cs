@@ -1,4 +1,5 @@
 using System.Runtime.InteropServices;
+using System.Runtime.Intrinsics;
 
 namespace GuardSharp.Checkpoints.Gguf;
 
@@ -7,7 +8,7 @@ namespace GuardSharp.Checkpoints.Gguf;
 internal static class Dequantisation
 {
     private const int SuperBlock = 256;
-    // Bytes of a block's parts.
+    // Bytes of the packed scales and offsets of Q4_K and Q5_K.
     private const int ScaleBytes = 12;
 
     /// <summary>The numbers of whole blocks.</summary>
@@ -46,25 +47,38 @@ internal static class Dequantisation
 
     private static float Half(ReadOnlySpan<byte> at) => (float)MemoryMarshal.Read<Half>(at);
 
+    private static Vector128<byte> Load(ReadOnlySpan<byte> bytes, int at) => Vector128.Create(bytes.Slice(at, 16));
+
+    /// <summary>scale * steps - offset, 16 numbers.</summary>
+    private static void Write(Vector128<sbyte> steps, float scale, float offset, Span<float> values)
+    {
+        var (low, high) = Vector128.Widen(steps);
+        Write(low, scale, offset, values);
+        Write(high, scale, offset, values[8..]);
+    }
+
+    private static void Write(Vector128<short> steps, float scale, float offset, Span<float> values)
+    {
+        var (low, high) = Vector128.Widen(steps);
+        ((Vector128.ConvertToSingle(low) * scale) - Vector128.Create(offset)).CopyTo(values);
+        ((Vector128.ConvertToSingle(high) * scale) - Vector128.Create(offset)).CopyTo(values[4..]);
+    }
+
     // half scale, 32 signed bytes
     private static void Q80(ReadOnlySpan<byte> block, Span<float> values)
     {
         var scale = Half(block);
-        for (var i = 0; i < values.Length; i++)
-        {
-            values[i] = (sbyte)block[2 + i] * scale;
-        }
+        Write(Load(block, 2).AsSByte(), scale, 0, values);
+        Write(Load(block, 18).AsSByte(), scale, 0, values[16..]);
     }
 
     // half scale, 16 bytes: low nibbles are the first 16 numbers, high nibbles the others
     private static void Q40(ReadOnlySpan<byte> block, Span<float> values)
     {
         var scale = Half(block);
-        for (var i = 0; i < values.Length / 2; i++)
-        {
-            values[i] = ((block[2 + i] & 0xF) - 8) * scale;
-            values[i + (values.Length / 2)] = ((block[2 + i] >> 4) - 8) * scale;
-        }
+        var pairs = Load(block, 2);
+        Write((pairs & Vector128.Create((byte)0xF)).AsSByte() - Vector128.Create((sbyte)8), scale, 0, values);
+        Write((pairs >>> 4).AsSByte() - Vector128.Create((sbyte)8), scale, 0, values[16..]);
     }
 
     // half scale of the scales, half scale of the offsets, 8 scales and 8 offsets of 6 bits, in Q5_K 32 bytes of fifth bits, 128 bytes of nibbles
@@ -76,12 +90,14 @@ internal static class Dequantisation
         {
             var (lowScale, lowOffset) = SixBits(scales, 2 * group);
             var (highScale, highOffset) = SixBits(scales, (2 * group) + 1);
-            for (var i = 0; i < 32; i++)
+            for (var i = 0; i < 32; i += 16)
             {
-                var pair = nibbles[(group * 32) + i];
-                var fifth = fifths.IsEmpty ? 0 : fifths[i] >> (2 * group);
-                values[(group * 64) + i] = (scale * lowScale * ((pair & 0xF) | ((fifth & 1) << 4))) - (offset * lowOffset);
-                values[(group * 64) + 32 + i] = (scale * highScale * ((pair >> 4) | ((fifth & 2) << 3))) - (offset * highOffset);
+                var pairs = Load(nibbles, (group * 32) + i);
+                var fifth = fifths.IsEmpty ? Vector128<byte>.Zero : Load(fifths, i) >>> (2 * group);
+                var low = (pairs & Vector128.Create((byte)0xF)) | ((fifth & Vector128.Create((byte)1)) << 4);
+                var high = (pairs >>> 4) | ((fifth & Vector128.Create((byte)2)) << 3);
+                Write(low.AsSByte(), scale * lowScale, offset * lowOffset, values[((group * 64) + i)..]);
+                Write(high.AsSByte(), scale * highScale, offset * highOffset, values[((group * 64) + 32 + i)..]);
             }
         }
     }
@@ -95,19 +111,14 @@ internal static class Dequantisation
     private static void Q6K(ReadOnlySpan<byte> block, Span<float> values)
     {
         var scale = Half(block[208..]);
-        for (var half = 0; half < 2; half++)
+        for (var i = 0; i < SuperBlock; i += 16)
         {
-            var low = block.Slice(half * 64, 64);
-            var high = block.Slice(128 + (half * 32), 32);
-            var scales = block.Slice(192 + (half * 8), 8);
-            var target = values.Slice(half * 128, 128);
-            for (var i = 0; i < 128; i++)
-            {
-                var (part, place) = (i / 32, i % 32);
-                var nibble = low[(part % 2 * 32) + place] >> (part / 2 * 4) & 0xF;
-                var number = (nibble | ((high[place] >> (2 * part) & 3) << 4)) - 32;
-                target[i] = scale * (sbyte)scales[(2 * part) + (place / 16)] * number;
-            }
+            // Each half of 128 numbers: quarters of 32, the first two in low nibbles, the last two in high ones of the same bytes.
+            var (half, quarter, place) = (i / 128, i / 32 % 4, i % 32);
+            var nibbles = Load(block, (half * 64) + (quarter % 2 * 32) + place) >>> (quarter / 2 * 4) & Vector128.Create((byte)0xF);
+            var pairs = Load(block, 128 + (half * 32) + place) >>> (2 * quarter) & Vector128.Create((byte)3);
+            var steps = (nibbles | (pairs << 4)).AsSByte() - Vector128.Create((sbyte)32);
+            Write(steps, scale * (sbyte)block[192 + (i / 16)], 0, values[i..]);
         }
     }
 }

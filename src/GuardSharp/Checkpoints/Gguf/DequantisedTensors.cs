@@ -77,17 +77,19 @@ internal sealed unsafe class DequantisedTensors : IDisposable
     {
         var (size, blockBytes) = (entry.Type.BlockSize(), entry.Type.BlockBytes());
         var pieces = (entry.Count + PieceNumbers - 1) / PieceNumbers;
-        Parallel.For(0L, pieces, piece =>
-        {
-            var first = piece * PieceNumbers;
-            var count = (int)Math.Min(PieceNumbers, entry.Count - first);
-            var blocks = new ReadOnlySpan<byte>((byte*)entry.Data + (first / size * blockBytes), count / size * blockBytes);
-            var values = new float[count];
-            Dequantisation.Run(entry.Type, blocks, values);
-            for (var i = 0; i < count; i++)
+        Parallel.For(
+            0L,
+            pieces,
+            () => new float[PieceNumbers],
+            (piece, _, values) =>
             {
-                target[first + i] = (Half)values[i];
-            }
-        });
+                var first = piece * PieceNumbers;
+                var count = (int)Math.Min(PieceNumbers, entry.Count - first);
+                var blocks = new ReadOnlySpan<byte>((byte*)entry.Data + (first / size * blockBytes), count / size * blockBytes);
+                Dequantisation.Run(entry.Type, blocks, values);
+                HalfNumbers.Convert(values.AsSpan(0, count), new Span<ushort>((ushort*)target + first, count));
+                return values;
+            },
+            _ => { });
     }
 }

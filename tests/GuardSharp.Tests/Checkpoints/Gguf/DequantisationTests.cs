@@ -85,6 +85,30 @@ public sealed class DequantisationTests
         Assert.Same(checkpoint.Get("f"), checkpoint.Readable(checkpoint.Get("f")));
     }
 
+    [Fact]
+    public void Halves_are_those_of_a_cast()
+    {
+        var values = new List<float> { 0, -0f, 65504, 65519.99f, 65520, -65520, 1e30f, float.PositiveInfinity, float.NegativeInfinity, 6.1e-5f, 6.0e-8f, 2.9e-8f, 3e-8f, float.Epsilon, 1 + (1f / 2048), 1 + (3f / 2048) };
+        // Every half, the middle between it and the next, and a little to both sides: all ties and all borders.
+        for (var bits = 0; bits < 0x7C00; bits++)
+        {
+            var (here, next) = ((float)BitConverter.UInt16BitsToHalf((ushort)bits), (float)BitConverter.UInt16BitsToHalf((ushort)(bits + 1)));
+            var middle = bits < 0x7BFF ? (here + next) / 2 : 65520;
+            values.AddRange([here, middle, MathF.BitDecrement(middle), MathF.BitIncrement(middle), -middle]);
+        }
+
+        var halves = new ushort[values.Count];
+        HalfNumbers.Convert(values.ToArray(), halves);
+        for (var i = 0; i < halves.Length; i++)
+        {
+            Assert.True(BitConverter.HalfToUInt16Bits((Half)values[i]) == halves[i], $"{values[i]:G9} became {halves[i]:X4}");
+        }
+
+        var nan = new ushort[8];
+        HalfNumbers.Convert([.. Enumerable.Repeat(float.NaN, 8)], nan);
+        Assert.All(nan, bits => Assert.True(Half.IsNaN(BitConverter.UInt16BitsToHalf(bits))));
+    }
+
     private static float[] Run(TensorType type, byte[] block)
     {
         Assert.Equal(type.BlockBytes(), block.Length);
