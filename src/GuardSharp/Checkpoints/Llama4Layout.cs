@@ -10,18 +10,6 @@ internal static class Llama4Layout
         return config.Vision is { } vision ? text.Concat(Vision(vision, config.Text.HiddenSize)) : text;
     }
 
-    /// <summary>Numbers of the whole model.</summary>
-    public static Int128 Parameters(Llama4Config config)
-    {
-        Int128 sum = 0;
-        foreach (var (_, shape) in Tensors(config))
-        {
-            sum += shape.Aggregate(Int128.One, (product, size) => product * size);
-        }
-
-        return sum;
-    }
-
     private static IEnumerable<(string Name, long[] Shape)> Text(Llama4TextConfig text)
     {
         const string Model = "language_model.model.";

@@ -27,18 +27,6 @@ internal static class LlamaLayout
         }
     }
 
-    /// <summary>Numbers of the whole model.</summary>
-    public static Int128 Parameters(LlamaConfig config)
-    {
-        Int128 sum = 0;
-        foreach (var (_, shape) in Tensors(config))
-        {
-            sum += shape.Aggregate(Int128.One, (product, size) => product * size);
-        }
-
-        return sum;
-    }
-
     private static IEnumerable<(string Name, long[] Shape)> Layer(LlamaConfig config)
     {
         yield return ("input_layernorm.weight", [config.HiddenSize]);

@@ -56,13 +56,13 @@ public sealed class CheckpointFuzzTests
             var config = JsonSection.Parse("config.json", bytes, Llama4ConfigReader.Read);
             var text = config.Text;
             Assert.Equal((text.Layers, text.Layers, text.Layers), (text.RopeLayers.Length, text.MoeLayers.Length, text.ChunkedLayers.Length));
-            Assert.True(Llama4Layout.Parameters(config) > 0);
+            Assert.True(config.Parameters() > 0);
             Assert.All(RopeFrequencies.Compute(text.RopeTheta, text.HeadSize, text.RopeScaling), frequency => Assert.True(float.IsFinite(frequency)));
         });
         Run([File.ReadAllBytes(TestFiles.Golden("llama-tiny", "tied", "config.json"))], bytes =>
         {
             var config = JsonSection.Parse("config.json", bytes, LlamaConfigReader.Read);
-            Assert.True(LlamaLayout.Parameters(config) > 0);
+            Assert.True(config.Parameters() > 0);
             Assert.All(RopeFrequencies.Compute(config.RopeTheta, config.HeadSize, config.RopeScaling), frequency => Assert.True(float.IsFinite(frequency)));
         });
         Run([File.ReadAllBytes(TestFiles.Golden("mllama-tiny", "config.json"))], bytes =>

@@ -45,7 +45,7 @@ public sealed class Llama4LayoutTests
     public void Llama_Guard_4_has_the_parameters_of_the_published_model()
     {
         var config = JsonSection.Parse("config.json", Encoding.UTF8.GetBytes(LlamaGuard4), Llama4ConfigReader.Read);
-        Assert.Equal(12_001_097_216, (long)Llama4Layout.Parameters(config));
+        Assert.Equal(12_001_097_216, (long)config.Parameters());
         Assert.All(config.Text.RopeLayers, Assert.True);
         Assert.Equal(144, config.Vision!.TokensPerTile);
         Assert.Equal(577, config.Vision.Positions);

@@ -44,12 +44,12 @@ public sealed class LlamaConfigTests
     public void The_published_8B_has_its_published_parameters()
     {
         var config = Read(_ => { });
-        Assert.Equal(8_030_261_248, (long)LlamaLayout.Parameters(config));
+        Assert.Equal(8_030_261_248, (long)config.Parameters());
         Assert.Equal(128, config.HeadSize);
     }
 
     [Fact]
-    public void The_published_1B_has_its_published_parameters() => Assert.Equal(1_235_814_400, (long)LlamaLayout.Parameters(Read(OneBillion)));
+    public void The_published_1B_has_its_published_parameters() => Assert.Equal(1_235_814_400, (long)Read(OneBillion).Parameters());
 
     [Fact]
     public void A_pruned_head_has_the_rows_that_the_manifest_names()

@@ -71,8 +71,14 @@ public sealed class LlamaGuardTests : IDisposable
         int[] kept = [.. ids.Append(end).Distinct()];
         new GuardManifest
         {
-            Name = "pruned", Version = "1", Codes = ["S1", "S2"], NarrowedPolicies = true, CustomCategories = true, Synthetic = true,
-            PromptVariant = nameof(PromptVariant.Guard3Small), OutputTokens = kept,
+            Name = "pruned",
+            Version = "1",
+            Codes = ["S1", "S2"],
+            NarrowedPolicies = true,
+            CustomCategories = true,
+            Synthetic = true,
+            PromptVariant = nameof(PromptVariant.Guard3Small),
+            OutputTokens = kept,
         }.Write(_folder.Path);
         var config = _folder["config.json"];
         File.WriteAllText(config, File.ReadAllText(config).Replace("\"tie_word_embeddings\":true", "\"tie_word_embeddings\":false", StringComparison.Ordinal));

@@ -9,18 +9,15 @@ namespace GuardSharp.Models.Llama;
 internal sealed class LlamaNetwork : IGuardNetwork
 {
     private readonly ITensorOps _ops;
-    private readonly LlamaConfig _config;
     private readonly Weight _embedding;
     private readonly LlamaLayer[] _layers;
-    private readonly Weight _norm;
-    private readonly Weight _head;
+    private readonly OutputHead _output;
     private readonly PrunedHead? _pruned;
     private readonly RotaryTable _rotary;
 
     public LlamaNetwork(ITensorOps ops, IWeightSource weights, LlamaConfig config)
     {
         _ops = ops;
-        _config = config;
         Shape = new NetworkShape(config.Layers, config.HiddenSize, config.KeySize, config.VocabularySize, config.MaxPositions);
         _embedding = weights.Matrix("model.embed_tokens.weight", config.VocabularySize, config.HiddenSize);
         var size = new AttentionSize(config.HiddenSize, config.Heads, config.KeyHeads, config.HeadSize);
@@ -30,9 +27,10 @@ internal sealed class LlamaNetwork : IGuardNetwork
             _layers[i] = new LlamaLayer(ops, weights, "model", size, config.FeedForwardSize, config.RmsNormEpsilon, i);
         }
 
-        _norm = weights.Vector("model.norm.weight", config.HiddenSize);
-        _head = config.TieWordEmbeddings ? _embedding : weights.Matrix("lm_head.weight", config.HeadRows, config.HiddenSize);
-        _pruned = config.OutputTokens is { } tokens ? new PrunedHead(ops, _head, tokens, config.VocabularySize) : null;
+        var norm = weights.Vector("model.norm.weight", config.HiddenSize);
+        var head = config.TieWordEmbeddings ? _embedding : weights.Matrix("lm_head.weight", config.HeadRows, config.HiddenSize);
+        _output = new OutputHead(ops, norm, config.RmsNormEpsilon, head);
+        _pruned = config.OutputTokens is { } tokens ? new PrunedHead(ops, head, tokens, config.VocabularySize) : null;
         // Half rotation: Hugging Face's files hold q and k with their rows permuted for it (section "Llama"); GGUF files hold them as Meta's do.
         var frequencies = RopeFrequencies.Compute(config.RopeTheta, config.HeadSize, config.RopeScaling);
         for (var i = 0; i < (config.RopeDivisors?.Length ?? 0); i++)
@@ -53,14 +51,7 @@ internal sealed class LlamaNetwork : IGuardNetwork
 
     public Tensor Layer(int index, Tensor hidden, LayerContext context) => _layers[index].Forward(hidden, context);
 
-    public Tensor Final(Tensor hidden, ReadOnlySpan<int> rows)
-    {
-        var normed = _ops.RmsNorm(_ops.GatherRows(hidden, rows), _norm, _config.RmsNormEpsilon);
-        _ops.Observe("hidden.final_norm", normed);
-        return normed;
-    }
+    public Tensor Final(Tensor hidden, ReadOnlySpan<int> rows) => _output.Final(hidden, rows);
 
-    public Tensor Logits(Tensor normed, ReadOnlySpan<int> tokens) =>
-        _pruned is not null ? _pruned.Logits(normed, tokens)
-        : tokens.IsEmpty ? _ops.Linear(normed, _head) : _ops.LinearRows(normed, _head, tokens);
+    public Tensor Logits(Tensor normed, ReadOnlySpan<int> tokens) => _pruned?.Logits(normed, tokens) ?? _output.Logits(normed, tokens);
 }

@@ -12,8 +12,7 @@ internal sealed class Llama4Network : IGuardNetwork
     private readonly Llama4TextConfig _config;
     private readonly Weight _embedding;
     private readonly Llama4Layer[] _layers;
-    private readonly Weight _norm;
-    private readonly Weight _head;
+    private readonly OutputHead _output;
     private readonly Llama4Vision? _vision;
     private readonly RotaryTable _rotary;
     private readonly bool _scalesQueries;
@@ -31,10 +30,9 @@ internal sealed class Llama4Network : IGuardNetwork
             _layers[i] = new Llama4Layer(ops, weights, text, i);
         }
 
-        _norm = weights.Vector("language_model.model.norm.weight", text.HiddenSize);
-        _head = text.TieWordEmbeddings
-            ? _embedding
-            : weights.Matrix("language_model.lm_head.weight", text.VocabularySize, text.HiddenSize);
+        var norm = weights.Vector("language_model.model.norm.weight", text.HiddenSize);
+        var head = text.TieWordEmbeddings ? _embedding : weights.Matrix("language_model.lm_head.weight", text.VocabularySize, text.HiddenSize);
+        _output = new OutputHead(ops, norm, text.RmsNormEpsilon, head);
         _vision = config.Vision is null ? null : new Llama4Vision(ops, weights, config.Vision, text.HiddenSize);
         var frequencies = RopeFrequencies.Compute(text.RopeTheta, text.HeadSize, text.RopeScaling);
         _rotary = new RotaryTable(text.RotaryInBFloat16 ? RotaryTable.RoundToBFloat16(frequencies) : frequencies, interleaved: true);
@@ -46,22 +44,16 @@ internal sealed class Llama4Network : IGuardNetwork
     public Tensor Embed(ReadOnlySpan<int> ids) => _ops.Embed(ids, _embedding);                           // [N, hidden]
 
     public Tensor EncodeTiles(Tensor pixels) =>
-        _vision?.Encode(pixels) ?? throw new GuardException("This checkpoint has no _vision encoder: its _config.json has no vision_config.");
+        _vision?.Encode(pixels) ?? throw new GuardException("This checkpoint has no vision encoder: its config.json has no vision_config.");
 
     public LayerContext Begin(IReadOnlyList<SequenceSpan> sequences) =>
         new(sequences, _rotary.For(_ops, sequences), _scalesQueries ? QueryFactors(sequences) : null);
 
     public Tensor Layer(int index, Tensor hidden, LayerContext context) => _layers[index].Forward(hidden, context);
 
-    public Tensor Final(Tensor hidden, ReadOnlySpan<int> rows)
-    {
-        var normed = _ops.RmsNorm(_ops.GatherRows(hidden, rows), _norm, _config.RmsNormEpsilon);
-        _ops.Observe("hidden.final_norm", normed);
-        return normed;
-    }
+    public Tensor Final(Tensor hidden, ReadOnlySpan<int> rows) => _output.Final(hidden, rows);
 
-    public Tensor Logits(Tensor normed, ReadOnlySpan<int> tokens) =>
-        tokens.IsEmpty ? _ops.Linear(normed, _head) : _ops.LinearRows(normed, _head, tokens);
+    public Tensor Logits(Tensor normed, ReadOnlySpan<int> tokens) => _output.Logits(normed, tokens);
 
     /// <summary>1 + attn_scale * log(1 + floor((position + 1) / floor_scale)) (model note L4): [N, 1].</summary>
     private Tensor QueryFactors(IReadOnlyList<SequenceSpan> sequences)

@@ -9,12 +9,10 @@ namespace GuardSharp.Models.Mllama;
 internal sealed class MllamaNetwork : ICrossAttentionNetwork
 {
     private readonly ITensorOps _ops;
-    private readonly MllamaTextConfig _config;
     private readonly Weight _embedding;
     private readonly LlamaLayer?[] _selfLayers;
     private readonly MllamaCrossLayer?[] _crossLayers;
-    private readonly Weight _norm;
-    private readonly Weight _head;
+    private readonly OutputHead _output;
     private readonly MllamaVision _vision;
     private readonly RotaryTable _rotary;
 
@@ -26,7 +24,7 @@ internal sealed class MllamaNetwork : ICrossAttentionNetwork
     {
         const string Model = "language_model.model";
         var text = config.Text;
-        (_ops, _config, EarlierTokensRead, RowsPerTile) = (ops, text, maskedRows == MaskedRows.HuggingFace, config.Vision.Positions);
+        (_ops, EarlierTokensRead, RowsPerTile) = (ops, maskedRows == MaskedRows.HuggingFace, config.Vision.Positions);
         Shape = new NetworkShape(text.Layers, text.HiddenSize, text.KeySize, text.VocabularySize, text.MaxPositions);
         _embedding = weights.Matrix($"{Model}.embed_tokens.weight", text.EmbeddingRows, text.HiddenSize);
         var size = new AttentionSize(text.HiddenSize, text.Heads, text.KeyHeads, text.HeadSize);
@@ -44,8 +42,8 @@ internal sealed class MllamaNetwork : ICrossAttentionNetwork
             }
         }
 
-        _norm = weights.Vector($"{Model}.norm.weight", text.HiddenSize);
-        _head = weights.Matrix("language_model.lm_head.weight", text.VocabularySize, text.HiddenSize);
+        var norm = weights.Vector($"{Model}.norm.weight", text.HiddenSize);
+        _output = new OutputHead(ops, norm, text.RmsNormEpsilon, weights.Matrix("language_model.lm_head.weight", text.VocabularySize, text.HiddenSize));
         _vision = new MllamaVision(ops, weights, config.Vision, text.HiddenSize);
         _rotary = new RotaryTable(RopeFrequencies.Compute(text.RopeTheta, text.HeadSize, text.RopeScaling), interleaved: false);
     }
@@ -81,13 +79,7 @@ internal sealed class MllamaNetwork : ICrossAttentionNetwork
     public Tensor Layer(int index, Tensor hidden, LayerContext context) =>
         _selfLayers[index]?.Forward(hidden, context) ?? _crossLayers[index]!.Forward(hidden, context.Pictures);
 
-    public Tensor Final(Tensor hidden, ReadOnlySpan<int> rows)
-    {
-        var normed = _ops.RmsNorm(_ops.GatherRows(hidden, rows), _norm, _config.RmsNormEpsilon);
-        _ops.Observe("hidden.final_norm", normed);
-        return normed;
-    }
+    public Tensor Final(Tensor hidden, ReadOnlySpan<int> rows) => _output.Final(hidden, rows);
 
-    public Tensor Logits(Tensor normed, ReadOnlySpan<int> tokens) =>
-        tokens.IsEmpty ? _ops.Linear(normed, _head) : _ops.LinearRows(normed, _head, tokens);
+    public Tensor Logits(Tensor normed, ReadOnlySpan<int> tokens) => _output.Logits(normed, tokens);
 }
