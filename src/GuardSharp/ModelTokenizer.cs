@@ -8,8 +8,11 @@ internal static class ModelTokenizer
 {
     private const string Key = "tokenizer.ggml.";
 
-    // llama_token_type of llama.cpp.
-    private const long Control = 3;
+    // llama_token_type of llama.cpp: an ordinary token; the others are control tokens, added ones and fillers, which text never becomes.
+    private const long Normal = 1;
+
+    // What llama.cpp takes for Llama 3's pattern.
+    private static readonly string[] Llama3Names = ["llama-bpe", "llama3", "llama-v3"];
 
     /// <summary>The tokenizer file of a folder, or the vocabulary inside its GGUF file.</summary>
     /// <param name="path">A model folder, a GGUF file or a tokenizer file.</param>
@@ -30,7 +33,7 @@ internal static class ModelTokenizer
     {
         var model = file.Text(Key + "model");
         var splitting = file.Text(Key + "pre");
-        if (model != "gpt2" || splitting != "llama-bpe")
+        if (model != "gpt2" || !Llama3Names.Contains(splitting))
         {
             throw file.Wrong(Key + (model != "gpt2" ? "model" : "pre"),
                 $"is \"{model}\" with the splitting \"{splitting}\", but only \"gpt2\" with \"llama-bpe\" (Llama 3) is read from GGUF; put the model's tokenizer.json beside the file");
@@ -44,6 +47,6 @@ internal static class ModelTokenizer
             throw file.Wrong(Key + "token_type", $"has {types.Length} entries for {tokens.Count} tokens");
         }
 
-        return ListedVocabulary.Build(file.FileName, tokens, Array.ConvertAll(types, type => type == Control), merges);
+        return ListedVocabulary.Build(file.FileName, tokens, Array.ConvertAll(types, type => type != Normal), merges);
     }
 }

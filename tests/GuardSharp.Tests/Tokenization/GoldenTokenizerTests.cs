@@ -1,5 +1,6 @@
 using System.Security.Cryptography;
 using System.Text.Json;
+using GuardSharp.Tests.Checkpoints.Gguf;
 using GuardSharp.Tokenization;
 
 namespace GuardSharp.Tests.Tokenization;
@@ -24,6 +25,15 @@ public sealed class GoldenTokenizerTests
         using var folder = new TemporaryFolder();
         ConvertedTokenizer.Write(TestFiles.Shared("golden", "tokenizer", family + "_tokenizer.model"), folder["tokenizer.json"], mergesAsPairs);
         AssertCases(TokenizerFile.Load(folder.Path), family);
+    }
+
+    [Fact]
+    public void A_GGUF_file_made_from_the_model_file_gives_the_same_ids()
+    {
+        using var folder = new TemporaryFolder();
+        ConvertedTokenizer.Write(TestFiles.Shared("golden", "tokenizer", "llama3_tokenizer.model"), folder["source.json"], mergesAsPairs: false);
+        new GgufSample().Tokenizer(folder["source.json"]).Write(folder["model.gguf"]);
+        AssertCases(ModelTokenizer.Load(folder["model.gguf"]), "llama3");
     }
 
     [Theory]

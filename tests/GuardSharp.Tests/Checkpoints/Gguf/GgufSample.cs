@@ -166,7 +166,8 @@ internal sealed class GgufSample
         .Replace("mlp.gate_proj", "ffn_gate", StringComparison.Ordinal).Replace("mlp.up_proj", "ffn_up", StringComparison.Ordinal)
         .Replace("mlp.down_proj", "ffn_down", StringComparison.Ordinal);
 
-    private void Tokenizer(string path)
+    /// <summary>A tokenizer.json whose merges are texts, as the converter writes it for Llama 3.</summary>
+    public GgufSample Tokenizer(string path)
     {
         using var json = JsonDocument.Parse(File.ReadAllBytes(path));
         var vocabulary = json.RootElement.GetProperty("model").GetProperty("vocab").EnumerateObject().Select(token => (token.Name, Id: token.Value.GetInt32(), Type: 1))
@@ -177,5 +178,6 @@ internal sealed class GgufSample
         Texts("tokenizer.ggml.merges", [.. json.RootElement.GetProperty("model").GetProperty("merges").EnumerateArray().Select(merge => merge.GetString()!)]);
         Number("tokenizer.ggml.bos_token_id", (uint)vocabulary.First(token => token.Name == "<|begin_of_text|>").Id);
         Number("tokenizer.ggml.eos_token_id", (uint)vocabulary.First(token => token.Name == "<|eot_id|>").Id);
+        return this;
     }
 }
