@@ -10,10 +10,11 @@ namespace GuardSharp.Cli.Commands;
 /// <summary>The options that say which model judges, and how.</summary>
 internal sealed class ModelOptions
 {
-    private readonly Option<string?> _model = new("--model") { Description = "Folder of the model, or OWNER/NAME of a downloaded one. Default: guardsharp-tiny beside the program.", HelpName = "DIR" };
+    private readonly Option<string?> _model = new("--model") { Description = "Folder of the model, a GGUF file, or OWNER/NAME of a downloaded one. Default: guardsharp-tiny beside the program.", HelpName = "DIR" };
     private readonly Option<int> _threads = new("--threads") { Description = "Threads of the matrix kernels. Default: all cores the process may use.", HelpName = "N" };
     private readonly Option<string?> _variant = new("--prompt-variant") { Description = "Wording of the prompt, such as huggingface or guard3vision (docs/prompts.md). Default: what the model's folder says.", HelpName = "NAME" };
     private readonly Option<string?> _maskedRows = new("--masked-rows") { Description = "What text before a picture does in Llama Guard 3 Vision: huggingface or meta (docs/models.md). Default: huggingface.", HelpName = "NAME" };
+    private readonly Option<string?> _imageLimit = new("--image-limit") { Description = "What more images than the model takes are: error, or lastonly (the oldest are left out, and a warning counts them). Default: error.", HelpName = "NAME" };
     private readonly Option<string?> _policy = new("--policy") { Description = "Policy file (JSON). Default: all hazard categories the model knows.", HelpName = "FILE" };
     private readonly Option<string?> _threshold = new("--threshold") { Description = "P(unsafe) from which on a verdict is unsafe, 0 to 1. Default: the model's own.", HelpName = "P" };
 
@@ -28,6 +29,7 @@ internal sealed class ModelOptions
         {
             command.Add(_policy);
             command.Add(_threshold);
+            command.Add(_imageLimit);
         }
 
         return this;
@@ -66,6 +68,9 @@ internal sealed class ModelOptions
     /// <summary>The wording that was named, or null.</summary>
     public PromptVariant? ReadVariant(ParseResult parsed) => Named<PromptVariant>("--prompt-variant", parsed.GetValue(_variant));
 
+    /// <summary>What images beyond those a model takes are.</summary>
+    public ImageLimit ReadImageLimit(ParseResult parsed) => Named<ImageLimit>("--image-limit", parsed.GetValue(_imageLimit)) ?? default;
+
     /// <summary>What to judge against.</summary>
     public ClassifyOptions ReadClassifyOptions(ParseResult parsed) => new()
     {
@@ -78,7 +83,13 @@ internal sealed class ModelOptions
     {
         var threads = parsed.GetValue(_threads);
         return threads is >= 0 and <= 1024
-            ? GuardClassifier.Load(Folder(parsed), new GuardOptions { Threads = threads, PromptVariant = ReadVariant(parsed), MaskedRows = Named<MaskedRows>("--masked-rows", parsed.GetValue(_maskedRows)) ?? default })
+            ? GuardClassifier.Load(Folder(parsed), new GuardOptions
+            {
+                Threads = threads,
+                PromptVariant = ReadVariant(parsed),
+                MaskedRows = Named<MaskedRows>("--masked-rows", parsed.GetValue(_maskedRows)) ?? default,
+                Prompt = new PromptOptions { ImageLimit = ReadImageLimit(parsed) },
+            })
             : throw new GuardException($"--threads is {threads}; it must be from 1 to 1024, or 0 for all cores.");
     }
 

@@ -24,14 +24,19 @@ internal static class PromptCommand
         command.Add(system);
         command.SetAction(async (parsed, cancellationToken) =>
         {
-            var variant = PromptVariants.Of(model.Folder(parsed), GuardManifest.Read(model.Folder(parsed)), model.ReadVariant(parsed));
+            var folder = model.Folder(parsed);
+            var manifest = GuardManifest.Read(folder);
+            var variant = PromptVariants.Of(folder, manifest, model.ReadVariant(parsed));
             var options = new PromptOptions
             {
                 StructuralText = parsed.GetValue(verbatim) ? StructuralText.Verbatim : StructuralText.Neutralise,
                 IncludeSystem = parsed.GetValue(system),
+                ImageLimit = model.ReadImageLimit(parsed),
             };
+            // Only what leaves images out needs the model's limit; a wording alone is shown without a model.
+            var most = options.ImageLimit == ImageLimit.LastOnly ? manifest?.MaxImages ?? ModelFamily.Of(ModelConfig.Read(folder)).Images?.MaxImages : null;
             var turns = await conversation.ReadAsync(parsed, terminal, cancellationToken).ConfigureAwait(false);
-            var prompt = PromptBuilder.Build(variant, turns, model.ReadPolicy(parsed) ?? Policy.MlCommons, options);
+            var prompt = PromptBuilder.Build(variant, turns, model.ReadPolicy(parsed) ?? Policy.MlCommons, options, most);
             if (parsed.GetValue(json))
             {
                 WriteJson(terminal.Out, variant, prompt);

@@ -1,6 +1,8 @@
 using System.IO.Compression;
 using System.Text;
 using System.Text.Json;
+using GuardSharp.Tests.Engine;
+using GuardSharp.Tests.Imaging;
 
 namespace GuardSharp.Tests.Cli;
 
@@ -43,6 +45,21 @@ public sealed class ClassifyCommandTests(TestModel model) : IDisposable
         var typed = (await CommandLineRun.OfAsync("classify", "héllo wörld", "--json", "--model", model.Folder)).Json();
         var piped = (await CommandLineRun.OfAsync("héllo wörld\n", isTerminal: false, "classify", "-", "--json", "--model", model.Folder)).Json();
         Assert.Equal(typed.GetProperty("unsafeProbability").GetDouble(), piped.GetProperty("unsafeProbability").GetDouble());
+    }
+
+    [Fact]
+    public async Task Images_beyond_the_models_are_an_error_or_left_out_on_demand()
+    {
+        Llama3Folders.WriteMllama(_folder.Path);
+        File.WriteAllBytes(_folder["a.png"], Pictures.Noise(40, 30, 1).Encode(SkiaSharp.SKEncodedImageFormat.Png));
+        string[] arguments = ["classify", "Who is this?", "--image", _folder["a.png"], "--image", _folder["a.png"], "--json", "--model", _folder.Path];
+        var refused = await CommandLineRun.OfAsync(arguments);
+        Assert.Contains("takes at most 1", refused.Error);
+        var judged = await CommandLineRun.OfAsync([.. arguments, "--image-limit", "lastonly"]);
+        Assert.Contains("images-left-out: 1 of 2", judged.Json().GetProperty("warnings")[0].GetString());
+        arguments[0] = "prompt";
+        var shown = await CommandLineRun.OfAsync([.. arguments, "--image-limit", "lastonly"]);
+        Assert.Single(shown.Json().GetProperty("segments").EnumerateArray(), segment => segment.TryGetProperty("image", out _));
     }
 
     [Fact]
