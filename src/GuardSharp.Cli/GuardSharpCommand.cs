@@ -21,7 +21,7 @@ internal static class GuardSharpCommand
         var root = CommandFrame.Root("guardsharp", "Judges prompts and responses, text and images, with a Llama Guard model in this process.");
         (string Name, Func<Terminal, Command> Create)[] commands =
         [
-            ("classify", ClassifyCommand.Create),
+            ("classify", shared => ClassifyCommand.Create(shared)),
             ("evaluate", EvaluateCommand.Create),
             ("model", ModelCommand.Create),
             ("prompt", PromptCommand.Create),

@@ -10,8 +10,8 @@ internal static class LabCommand
     /// <summary>Runs one command line; exit codes as for guardsharp.</summary>
     public static Task<int> RunAsync(string[] args, Terminal terminal, CancellationToken cancellationToken)
     {
-        var root = CommandFrame.Root("guardsharp-lab", "Trains, verifies and attacks guards on TorchSharp.");
-        foreach (var command in (Command[])[TrainCommand.Create(terminal), VerifyCommand.Create(terminal)])
+        var root = CommandFrame.Root("guardsharp-lab", "Trains, verifies and attacks guards on TorchSharp, and judges with them.");
+        foreach (var command in (Command[])[ClassifyCommand.Create(terminal, new BackendOptions()), TrainCommand.Create(terminal), VerifyCommand.Create(terminal)])
         {
             root.Add(command);
         }

@@ -1,4 +1,6 @@
 using GuardSharp.CommandLine;
 using GuardSharp.Lab;
+using GuardSharp.Torch;
 
-return await LabCommand.RunAsync(args, Terminal.OfProcess(), CancellationToken.None).ConfigureAwait(false);
+return LibTorchContext.Run(typeof(LabCommand).Assembly, args)
+    ?? await LabCommand.RunAsync(args, Terminal.OfProcess(), CancellationToken.None).ConfigureAwait(false);

@@ -5,7 +5,7 @@ using GuardSharp.Torch;
 
 namespace GuardSharp.Lab;
 
-/// <summary><c>verify</c>: recorded tensors of the reference against ours, on the Torch backend.</summary>
+/// <summary><c>verify</c>: recorded tensors of the reference against ours, on the Torch backend or on the CPU backend.</summary>
 internal static class VerifyCommand
 {
     // Relative to the largest entry of a gradient (tests/golden/README.md, "Tolerances").
@@ -24,14 +24,17 @@ internal static class VerifyCommand
             command.Add(option);
         }
 
+        var backend = new BackendOptions();
+        backend.AddTo(command);
+
         command.SetAction(parsed =>
         {
             var (folder, file, differentiate) = (parsed.GetValue(model)!, parsed.GetValue(golden)!, parsed.GetValue(gradients));
             var limit = differentiate && parsed.GetValue(tolerance) is null ? GradientTolerance : Verification.ReadTolerance(parsed.GetValue(tolerance));
             using var waiting = new WaitLine(terminal, "verifying");
             var comparisons = differentiate
-                ? GradientVerification.Run(folder, file)
-                : ModelVerification.Run(folder, file, weights => (new TorchOps(), new TorchWeights(weights)));
+                ? GradientVerification.Run(folder, file, backend.ReadTorchDevice(parsed, "--gradients"))
+                : ModelVerification.Run(folder, file, backend.Read(parsed, threads: 0));
             return Verification.Print(terminal.Out, comparisons, limit);
         });
         return command;

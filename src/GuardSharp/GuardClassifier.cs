@@ -4,6 +4,7 @@ using GuardSharp.Engine;
 using GuardSharp.Imaging;
 using GuardSharp.Policies;
 using GuardSharp.Prompts;
+using GuardSharp.Tensors;
 
 namespace GuardSharp;
 
@@ -56,9 +57,16 @@ public sealed class GuardClassifier : IGuard
     /// <exception cref="CheckpointException">The folder holds no model that can be run; the message names file and cause.</exception>
     public static GuardClassifier Load(string? folder = null, GuardOptions? options = null)
     {
-        options ??= new GuardOptions();
-        return new GuardClassifier(LoadedModel.Open(folder ?? DefaultModelFolder, options), options);
+        return LoadOn(backend: null, folder ?? DefaultModelFolder, options ?? new GuardOptions());
     }
+
+    /// <summary>Loads a model on a backend of the caller's choice.</summary>
+    /// <param name="backend">What computes; null: the CPU backend.</param>
+    /// <param name="folder">A model folder.</param>
+    /// <param name="options">Threads and limits. Threads are those of the CPU backend; another has its own.</param>
+    /// <exception cref="CheckpointException">The folder holds no model that can be run.</exception>
+    internal static GuardClassifier LoadOn(TensorBackend? backend, string folder, GuardOptions options) =>
+        new(LoadedModel.Open(folder, options, backend: backend), options);
 
     /// <inheritdoc/>
     public async Task<Verdict> ClassifyAsync(

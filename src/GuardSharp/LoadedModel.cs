@@ -5,6 +5,7 @@ using GuardSharp.Imaging;
 using GuardSharp.Models;
 using GuardSharp.Policies;
 using GuardSharp.Prompts;
+using GuardSharp.Tensors;
 using GuardSharp.Tensors.Cpu;
 using GuardSharp.Tokenization;
 
@@ -23,7 +24,7 @@ internal sealed class LoadedModel : IDisposable
     private readonly IReadOnlySet<int>? _outputs;
     private readonly ConcurrentDictionary<string, AnswerGrammar> _grammars = new();
 
-    private LoadedModel(string folder, GuardOptions options, EngineOptions engine, Checkpoint checkpoint)
+    private LoadedModel(string folder, GuardOptions options, EngineOptions engine, Checkpoint checkpoint, TensorBackend backend)
     {
         _checkpoint = checkpoint;
         Manifest = GuardManifest.Read(folder);
@@ -45,8 +46,7 @@ internal sealed class LoadedModel : IDisposable
 
         // Loading is synchronous and the hash runs on a pool thread that waits for nobody.
         Name = $"{Manifest?.Name ?? ModelConfig.NameOf(folder)}@{digest.GetAwaiter().GetResult()}";
-        var ops = new CpuOps(options.Threads);
-        var network = Bind(ops, checkpoint, config, options.MaskedRows);
+        var (ops, network) = Bind(backend, checkpoint, config, options.MaskedRows);
         Engine = new GuardEngine(ops, network, family.Images?.Tokens ?? TileTokens.None, engine);
     }
 
@@ -88,13 +88,18 @@ internal sealed class LoadedModel : IDisposable
     }
 
     /// <summary>Opens a model folder.</summary>
+    /// <param name="folder">The folder.</param>
+    /// <param name="options">Threads and limits.</param>
+    /// <param name="engine">Limits of the engine; null: the defaults.</param>
+    /// <param name="backend">What computes; null: the CPU backend with the threads of <paramref name="options"/>.</param>
     /// <exception cref="CheckpointException">The folder holds no model that can be run; the message names file and cause.</exception>
-    public static LoadedModel Open(string folder, GuardOptions options, EngineOptions? engine = null)
+    public static LoadedModel Open(string folder, GuardOptions options, EngineOptions? engine = null, TensorBackend? backend = null)
     {
         var checkpoint = Checkpoint.Open(folder);
         try
         {
-            return new LoadedModel(folder, options, engine ?? new EngineOptions { QueueCapacity = options.QueueCapacity }, checkpoint);
+            backend ??= weights => (new CpuOps(options.Threads), weights);
+            return new LoadedModel(folder, options, engine ?? new EngineOptions { QueueCapacity = options.QueueCapacity }, checkpoint, backend);
         }
         catch
         {
@@ -128,14 +133,15 @@ internal sealed class LoadedModel : IDisposable
             $"The policy {CodeRanges.Format(prompt.Policy.Categories)} needs the tokens {string.Join(", ", missing)}, which the pruned output layer of {Name} does not have. Leave out the categories that its model card does not name.");
     }
 
-    private static IGuardNetwork Bind(CpuOps ops, Checkpoint checkpoint, IModelConfig config, MaskedRows maskedRows)
+    private static (ITensorOps Ops, IGuardNetwork Network) Bind(TensorBackend backend, Checkpoint checkpoint, IModelConfig config, MaskedRows maskedRows)
     {
+        var stored = new CheckpointWeights(checkpoint, config.NamesIn(checkpoint));
+        var (ops, weights) = backend(stored);
         try
         {
-            var weights = new CheckpointWeights(checkpoint, config.NamesIn(checkpoint));
             var network = GuardNetworks.Create(ops, weights, config, maskedRows);
-            weights.RequireAllUsed();
-            return network;
+            stored.RequireAllUsed();
+            return (ops, network);
         }
         catch
         {

@@ -1,6 +1,5 @@
 using System.CommandLine;
 using GuardSharp.Checkpoints;
-using GuardSharp.Cli.Output;
 using GuardSharp.CommandLine;
 using GuardSharp.Hub;
 using Spectre.Console;

@@ -1,7 +1,6 @@
 using System.CommandLine;
 using System.Globalization;
 using GuardSharp.Checkpoints;
-using GuardSharp.Cli.Output;
 using GuardSharp.CommandLine;
 using GuardSharp.Evaluation.Predictions;
 using GuardSharp.Tokenization;

@@ -1,5 +1,6 @@
 using System.Globalization;
 using GuardSharp.Checkpoints;
+using GuardSharp.CommandLine;
 using GuardSharp.Policies;
 using GuardSharp.Prompts;
 using GuardSharp.Tokenization;

@@ -1,6 +1,7 @@
 using System.CommandLine;
 using GuardSharp.CommandLine;
 using GuardSharp.Lab.Training.Vision;
+using GuardSharp.Torch;
 
 namespace GuardSharp.Lab.Training;
 
@@ -16,6 +17,7 @@ internal static class TrainCommand
         var command = new Command("train", "Trains guardsharp-tiny and writes its model folder.") { config, resume, visionOnly };
         command.SetAction((arguments, cancellation) =>
         {
+            LibTorchFolder.LoadNamed();
             // The loop owns its thread: scopes of torch belong to threads, so nothing may await inside.
             var run = TrainingConfig.Read(arguments.GetRequiredValue(config).FullName);
             if (!arguments.GetValue(visionOnly))

@@ -1,12 +1,14 @@
 extern alias cli;
+extern alias lab;
 
 using System.Text.Json;
 using cli::GuardSharp.CommandLine;
 using GuardSharp.Cli;
+using GuardSharp.Lab;
 
 namespace GuardSharp.Tests.Cli;
 
-/// <summary>One command line of guardsharp, run in this process.</summary>
+/// <summary>One command line of guardsharp or guardsharp-lab, run in this process.</summary>
 internal sealed record CommandLineRun(int Code, string Out, string Error)
 {
     public static Task<CommandLineRun> OfAsync(params string[] args) => OfAsync("", isTerminal: false, args);
@@ -17,6 +19,16 @@ internal sealed record CommandLineRun(int Code, string Out, string Error)
         using var error = new StringWriter();
         var terminal = new Terminal(new Lazy<TextReader>(() => new StringReader(input)), output, error, isTerminal, isTerminal);
         var code = await GuardSharpCommand.RunAsync(args, terminal, TestContext.Current.CancellationToken);
+        return new CommandLineRun(code, output.ToString(), error.ToString());
+    }
+
+    /// <summary>The same of guardsharp-lab.</summary>
+    public static async Task<CommandLineRun> OfLabAsync(params string[] args)
+    {
+        using var output = new StringWriter();
+        using var error = new StringWriter();
+        var terminal = new lab::GuardSharp.CommandLine.Terminal(new Lazy<TextReader>(() => new StringReader("")), output, error, false, false);
+        var code = await LabCommand.RunAsync(args, terminal, TestContext.Current.CancellationToken);
         return new CommandLineRun(code, output.ToString(), error.ToString());
     }
 

@@ -6,7 +6,6 @@ namespace GuardSharp.Tests.Cli;
 /// <summary>The command line as the shell sees it.</summary>
 public sealed class ProcessTests(TestModel model) : IDisposable
 {
-    private static readonly string _program = Path.Combine(AppContext.BaseDirectory, "GuardSharp.Cli.dll");
     private readonly TemporaryFolder _folder = new();
 
     public void Dispose() => _folder.Dispose();
@@ -75,10 +74,13 @@ public sealed class ProcessTests(TestModel model) : IDisposable
     private static Process Start(params string[] args) => Start([], args);
 
     /// <summary>Starts the command as the shell does, with more variables.</summary>
-    internal static Process Start(Dictionary<string, string?> environment, params string[] args)
+    internal static Process Start(Dictionary<string, string?> environment, params string[] args) => StartProgram("GuardSharp.Cli.dll", environment, args);
+
+    /// <summary>Starts one of the executables.</summary>
+    internal static Process StartProgram(string program, Dictionary<string, string?> environment, params string[] args)
     {
         var utf8 = new System.Text.UTF8Encoding(false);
-        var start = new ProcessStartInfo(Environment.ProcessPath is { } path && Path.GetFileNameWithoutExtension(path) == "dotnet" ? path : "dotnet", [_program, .. args])
+        var start = new ProcessStartInfo(Environment.ProcessPath is { } path && Path.GetFileNameWithoutExtension(path) == "dotnet" ? path : "dotnet", [Path.Combine(AppContext.BaseDirectory, program), .. args])
         {
             RedirectStandardInput = true,
             RedirectStandardOutput = true,

@@ -12,8 +12,7 @@ internal static class ModelVerification
     /// <param name="backend">Makes the backend and wraps the checkpoint's weights for it.</param>
     /// <returns>One comparison per recorded tensor that this form of the network computes.</returns>
     /// <exception cref="CheckpointException">Folder or file cannot be read, or the file holds no inputs.</exception>
-    public static IReadOnlyList<Comparison> Run(
-        string folder, string path, Func<IWeightSource, (ITensorOps Ops, IWeightSource Weights)> backend)
+    public static IReadOnlyList<Comparison> Run(string folder, string path, TensorBackend backend)
     {
         using var checkpoint = Checkpoint.Open(folder);
         var config = ModelConfig.Read(folder);

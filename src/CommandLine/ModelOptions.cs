@@ -5,10 +5,11 @@ using GuardSharp.Models;
 using GuardSharp.Policies;
 using GuardSharp.Prompts;
 
-namespace GuardSharp.Cli.Commands;
+namespace GuardSharp.CommandLine;
 
 /// <summary>The options that say which model judges, and how.</summary>
-internal sealed class ModelOptions
+/// <param name="backend">Options that choose what computes; null: the CPU backend.</param>
+internal sealed class ModelOptions(IBackendOptions? backend = null)
 {
     private readonly Option<string?> _model = new("--model") { Description = "Folder of the model, a GGUF file, or OWNER/NAME of a downloaded one. Default: guardsharp-tiny beside the program.", HelpName = "DIR" };
     private readonly Option<int> _threads = new("--threads") { Description = "Threads of the matrix kernels. Default: all cores the process may use.", HelpName = "N" };
@@ -31,6 +32,8 @@ internal sealed class ModelOptions
             command.Add(_threshold);
             command.Add(_imageLimit);
         }
+
+        backend?.AddTo(command);
 
         return this;
     }
@@ -82,15 +85,19 @@ internal sealed class ModelOptions
     public GuardClassifier Load(ParseResult parsed)
     {
         var threads = parsed.GetValue(_threads);
-        return threads is >= 0 and <= 1024
-            ? GuardClassifier.Load(Folder(parsed), new GuardOptions
-            {
-                Threads = threads,
-                PromptVariant = ReadVariant(parsed),
-                MaskedRows = Named<MaskedRows>("--masked-rows", parsed.GetValue(_maskedRows)) ?? default,
-                Prompt = new PromptOptions { ImageLimit = ReadImageLimit(parsed) },
-            })
-            : throw new GuardException($"--threads is {threads}; it must be from 1 to 1024, or 0 for all cores.");
+        if (threads is not (>= 0 and <= 1024))
+        {
+            throw new GuardException($"--threads is {threads}; it must be from 1 to 1024, or 0 for all cores.");
+        }
+
+        var options = new GuardOptions
+        {
+            Threads = threads,
+            PromptVariant = ReadVariant(parsed),
+            MaskedRows = Named<MaskedRows>("--masked-rows", parsed.GetValue(_maskedRows)) ?? default,
+            Prompt = new PromptOptions { ImageLimit = ReadImageLimit(parsed) },
+        };
+        return GuardClassifier.LoadOn(backend?.Read(parsed, threads), Folder(parsed), options);
     }
 
     private static T? Named<T>(string option, string? name)

@@ -3,7 +3,7 @@ using System.Text;
 using System.Text.Encodings.Web;
 using System.Text.Json;
 
-namespace GuardSharp.Cli.Output;
+namespace GuardSharp.CommandLine;
 
 /// <summary>One JSON document on one line of standard output.</summary>
 internal static class JsonOutput

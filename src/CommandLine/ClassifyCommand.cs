@@ -1,20 +1,20 @@
 using System.CommandLine;
-using GuardSharp.Cli.Output;
-using GuardSharp.CommandLine;
 using GuardSharp.Evaluation.Predictions;
 using GuardSharp.Policies;
 
-namespace GuardSharp.Cli.Commands;
+namespace GuardSharp.CommandLine;
 
 /// <summary><c>classify</c>: one conversation to a verdict, or a file of them to a file of predictions.</summary>
 internal static class ClassifyCommand
 {
     /// <summary>Builds the command.</summary>
-    public static Command Create(Terminal terminal)
+    /// <param name="terminal">What is read and written.</param>
+    /// <param name="backend">Options that choose what computes; null: the CPU backend.</param>
+    public static Command Create(Terminal terminal, IBackendOptions? backend = null)
     {
         var command = new Command("classify", "Judges the last message of a conversation. Exit code 0 safe, 1 unsafe, 2 could not be judged.");
         var conversation = new ConversationOptions().AddTo(command);
-        var model = new ModelOptions().AddTo(command, judging: true);
+        var model = new ModelOptions(backend).AddTo(command, judging: true);
         var json = new Option<bool>("--json") { Description = "Print one JSON document." };
         var batch = new Option<string?>("--batch") { Description = "Judge every row of a JSON Lines file, plain or gzip.", HelpName = "FILE.jsonl[.gz]" };
         var output = new Option<string?>("--output") { Description = "Where --batch writes a row for each row, in order.", HelpName = "FILE.jsonl" };

@@ -1,6 +1,6 @@
 using GuardSharp.Imaging;
 
-namespace GuardSharp.Cli.Commands;
+namespace GuardSharp.CommandLine;
 
 /// <summary>Reads the image files that options name.</summary>
 internal static class ImageFile

@@ -1,9 +1,8 @@
 using System.CommandLine;
 using System.Text;
-using GuardSharp.CommandLine;
 using GuardSharp.Conversations;
 
-namespace GuardSharp.Cli.Commands;
+namespace GuardSharp.CommandLine;
 
 /// <summary>The arguments that make up a conversation: a text, images, a file.</summary>
 internal sealed class ConversationOptions

@@ -1,8 +1,7 @@
 using System.Globalization;
-using GuardSharp.CommandLine;
 using Spectre.Console;
 
-namespace GuardSharp.Cli.Output;
+namespace GuardSharp.CommandLine;
 
 /// <summary>Spectre.Console over our writers. Used only where a table is drawn: loading it takes time that a short command does not have.</summary>
 internal static class TerminalConsole

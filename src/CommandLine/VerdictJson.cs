@@ -1,6 +1,6 @@
 using GuardSharp.Policies;
 
-namespace GuardSharp.Cli.Output;
+namespace GuardSharp.CommandLine;
 
 /// <summary>A verdict as JSON, schema 1.</summary>
 internal static class VerdictJson

@@ -1,7 +1,7 @@
 using System.Globalization;
 using GuardSharp.Policies;
 
-namespace GuardSharp.Cli.Output;
+namespace GuardSharp.CommandLine;
 
 /// <summary>A verdict as plain lines, for files and pipes.</summary>
 internal static class VerdictText

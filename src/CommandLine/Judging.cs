@@ -1,6 +1,6 @@
 using GuardSharp.Evaluation.Predictions;
 
-namespace GuardSharp.Cli.Commands;
+namespace GuardSharp.CommandLine;
 
 /// <summary>A guard as the evaluation calls it.</summary>
 internal static class Judging

@@ -1,9 +1,8 @@
 using System.Globalization;
-using GuardSharp.CommandLine;
 using GuardSharp.Policies;
 using Spectre.Console;
 
-namespace GuardSharp.Cli.Output;
+namespace GuardSharp.CommandLine;
 
 /// <summary>A verdict for a person at a terminal.</summary>
 internal static class VerdictTable
