@@ -28,10 +28,11 @@ internal sealed class LibTorchContext : AssemblyLoadContext
     /// <summary>Runs the program again where the environment names a libtorch.</summary>
     /// <param name="program">The assembly with the entry point.</param>
     /// <param name="args">The arguments of the process.</param>
-    /// <returns>The exit code; null: this is the run to go on with, because no libtorch is named, or no complete one (the command says so), or this is the second run.</returns>
+    /// <returns>The exit code; null: this is the run to go on with, because no libtorch is named, or none that can be taken (the command says so), or this is the second run.</returns>
     public static int? Run(Assembly program, string[] args)
     {
-        if (IsCurrent || LibTorchFolder.FromEnvironment() is not { } folder || !LibTorchFolder.IsComplete(folder))
+        // An assembly in a single-file program has no location to be loaded from again.
+        if (IsCurrent || LibTorchFolder.FromEnvironment() is not { } folder || !LibTorchFolder.IsComplete(folder) || program.Location.Length == 0)
         {
             return null;
         }
@@ -41,8 +42,12 @@ internal sealed class LibTorchContext : AssemblyLoadContext
     }
 
     /// <inheritdoc/>
-    protected override Assembly? Load(AssemblyName assemblyName) =>
-        _program.ResolveAssemblyToPath(assemblyName) is { } path ? LoadFromAssemblyPath(path) : null;
+    protected override Assembly? Load(AssemblyName assemblyName)
+    {
+        // TorchSharp and what knows it; all else, the framework of a self-contained program above all, stays the first run's.
+        var isOurs = assemblyName.Name is { } name && (name.StartsWith("GuardSharp", StringComparison.Ordinal) || name.StartsWith("TorchSharp", StringComparison.Ordinal));
+        return isOurs && _program.ResolveAssemblyToPath(assemblyName) is { } path ? LoadFromAssemblyPath(path) : null;
+    }
 
     /// <inheritdoc/>
     protected override nint LoadUnmanagedDll(string unmanagedDllName)

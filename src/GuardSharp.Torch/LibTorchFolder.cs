@@ -35,7 +35,7 @@ internal static class LibTorchFolder
     }
 
     /// <summary>Loads the libtorch that the environment names, if it names one. Call it before anything of TorchSharp.</summary>
-    /// <exception cref="GuardException">The folder or some of its files are missing, or the system cannot load them.</exception>
+    /// <exception cref="GuardException">The folder or some of its files are missing, the system cannot load them, or this process was not started by <see cref="LibTorchContext.Run"/>.</exception>
     public static void LoadNamed()
     {
         if (FromEnvironment() is not { } folder)
@@ -44,10 +44,11 @@ internal static class LibTorchFolder
         }
 
         Require(folder);
-        // Outside of it TorchSharp takes the libtorch beside the program, and a second one aborts the process.
+        // Here TorchSharp takes the libtorch beside the program, and a second one would abort the process.
         if (!LibTorchContext.IsCurrent)
         {
-            return;
+            throw new GuardException(
+                $"{Variable} is \"{folder}\", but this process can only take the libtorch beside the program. Start guardsharp-lab itself, published as a folder and not as a single file, or unset the variable.");
         }
 
         foreach (var path in _order.Select(library => PathOf(folder, library)).Where(File.Exists))
