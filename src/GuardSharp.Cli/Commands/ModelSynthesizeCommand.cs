@@ -39,9 +39,9 @@ internal static class ModelSynthesizeCommand
             var model = SyntheticModel.Of(published, parsed.GetValue(text), parsed.GetValue(vision));
             model.ShardBytes = ReadSize(parsed.GetValue(shard)!);
             model.Seed = parsed.GetValue(seed);
-            var folder = parsed.GetValue(output)!;
+            var folder = NotEmpty("--output", parsed.GetValue(output))!;
             // On a thread of its own: Ctrl-C is listened to only when this lambda has returned.
-            await Task.Run(() => Write(terminal, published, model, folder, parsed.GetValue(tokenizer), cancellationToken), cancellationToken).ConfigureAwait(false);
+            await Task.Run(() => Write(terminal, published, model, folder, NotEmpty("--tokenizer", parsed.GetValue(tokenizer)), cancellationToken), cancellationToken).ConfigureAwait(false);
             Report(terminal, folder, model.Bytes, parsed.GetValue(json));
             return ExitCode.Done;
         });
@@ -62,6 +62,9 @@ internal static class ModelSynthesizeCommand
             ? number * unit
             : throw new GuardException($"--shard-size is \"{text}\"; it must be a size from 1MB to 1000GB, such as 5GB.");
     }
+
+    private static string? NotEmpty(string option, string? path) =>
+        path is null || path.Trim().Length > 0 ? path : throw new GuardException($"{option} is empty; it must be a name. Is a variable of the shell unset?");
 
     private static void Write(Terminal terminal, PublishedModel published, SyntheticModel model, string folder, string? tokenizer, CancellationToken cancellationToken)
     {

@@ -25,7 +25,7 @@ internal static class CachedModels
         {
             if (RepositoryName.TryParseFolder(Path.GetFileName(path), out var name) && Newest(cacheFolder, name) is { } folder && IsGuard(name, folder))
             {
-                models.Add(new CachedModel(name.Text, folder, Directory.EnumerateFiles(folder, "*", SearchOption.AllDirectories).Sum(HubCache.BytesOf)));
+                models.Add(new CachedModel(name.Text, folder, HubCache.FilesOf(folder).Sum(HubCache.BytesOf)));
             }
         }
 

@@ -22,8 +22,8 @@ internal sealed record FileSelection(IReadOnlyList<string> Include, IReadOnlyLis
         }
 
         var other = listing.Files.Where(file => IsOther(file.Path)).Select(file => Checkpoints.Printable.Of(file.Path)).Take(5).ToList();
-        throw new HubException(other.Count > 0
-            ? $"{repository} holds no safetensors weights. Choose one of its files with --include, such as {string.Join(", ", other)}."
+        throw new HubException(listing.Files.Count == 0 ? $"{repository} holds no files at this revision. Look at its page, or name another with --revision."
+            : other.Count > 0 ? $"{repository} holds no safetensors weights. Choose one of its files with --include, such as {string.Join(", ", other)}."
             : $"No file of {repository} matches. It holds {string.Join(", ", listing.Files.Take(10).Select(file => Checkpoints.Printable.Of(file.Path)))}.");
     }
 

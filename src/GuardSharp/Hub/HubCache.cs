@@ -13,6 +13,14 @@ internal sealed class HubCache(string cacheFolder, RepositoryName repository)
 {
     private const int CommitDigits = 40;
 
+    // What an open says of a file that another process holds: ERROR_SHARING_VIOLATION, EWOULDBLOCK. All else, such as a disk that cannot be written, does not pass by waiting.
+    private const int WindowsHeld = unchecked((int)0x80070020);
+    private const int LinuxHeld = 11;
+    private const int MacHeld = 35;
+
+    // Links to folders are followed, so a circle of them must end; repositories are two or three folders deep.
+    private static readonly EnumerationOptions _below = new() { RecurseSubdirectories = true, MaxRecursionDepth = 8, AttributesToSkip = FileAttributes.None, IgnoreInaccessible = false };
+
     private readonly string _folder = Path.Combine(Path.GetFullPath(cacheFolder), repository.FolderName);
 
     /// <summary>The folder a revision was fetched to; null: none was.</summary>
@@ -38,6 +46,12 @@ internal sealed class HubCache(string cacheFolder, RepositoryName repository)
     /// <summary>Bytes of a file, through links; 0 where a link leads nowhere.</summary>
     public static long BytesOf(string path) => LengthOf(path) ?? 0;
 
+    /// <summary>The files of a snapshot that are there; links that lead nowhere are none.</summary>
+    public static IEnumerable<string> FilesOf(string folder) => Directory.EnumerateFiles(folder, "*", _below).Where(IsThere);
+
+    /// <summary>Whether there is a file, through links.</summary>
+    public static bool IsThere(string path) => LengthOf(path) is not null;
+
     /// <summary>Bytes of a file that are here already, of an interrupted download.</summary>
     public long PartialBytes(HubFile file) => LengthOf(PartialPath(file)) is { } bytes && bytes <= file.Size ? bytes : 0;
 
@@ -59,7 +73,7 @@ internal sealed class HubCache(string cacheFolder, RepositoryName repository)
                 // An exclusive open is flock(2) here, as the hub's Python tools use.
                 return new FileStream(LockPath(file.Hash), FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.None);
             }
-            catch (IOException) when (File.Exists(LockPath(file.Hash)))
+            catch (IOException error) when (error.HResult is WindowsHeld or LinuxHeld or MacHeld)
             {
                 await Task.Delay(TimeSpan.FromMilliseconds(200), cancellationToken).ConfigureAwait(false);
             }
@@ -76,7 +90,7 @@ internal sealed class HubCache(string cacheFolder, RepositoryName repository)
         }
 
         Directory.CreateDirectory(Path.GetDirectoryName(path)!);
-        // A link to a blob that was deleted counts as absent to File.Exists, but its name is taken.
+        // A link to a blob that was deleted leads nowhere, but its name is taken.
         File.Delete(path);
         try
         {
@@ -115,7 +129,15 @@ internal sealed class HubCache(string cacheFolder, RepositoryName repository)
             return null;
         }
 
-        using var file = File.OpenHandle(path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite);
-        return RandomAccess.GetLength(file);
+        try
+        {
+            using var file = File.OpenHandle(path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite);
+            return RandomAccess.GetLength(file);
+        }
+        catch (Exception error) when (error is FileNotFoundException or DirectoryNotFoundException)
+        {
+            // File.Exists is true of a link that leads nowhere.
+            return null;
+        }
     }
 }

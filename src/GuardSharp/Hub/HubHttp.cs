@@ -126,7 +126,7 @@ internal sealed class HubHttp : IDisposable
 
     private static Uri Next(Uri address, Uri? location)
     {
-        var next = location is null ? null : new Uri(address, location);
+        var next = location is not null && Uri.TryCreate(address, location, out var joined) ? joined : null;
         var allowed = next is not null && (next.Scheme == Uri.UriSchemeHttps || (next.Scheme == Uri.UriSchemeHttp && address.Scheme == Uri.UriSchemeHttp));
         return allowed ? next! : throw new HubException(
             $"{address.Host} redirects to \"{Checkpoints.Printable.Of(location?.ToString() ?? "")}\"; only https is followed. Do not trust this server.");

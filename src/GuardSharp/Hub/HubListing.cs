@@ -14,6 +14,9 @@ internal sealed record HubFile(string Path, long Size, string Hash);
 /// <param name="Files">All files of the commit.</param>
 internal sealed record HubListing(string Commit, IReadOnlyList<HubFile> Files)
 {
+    // 16 TiB, beyond any file of the hub: the sizes of a whole list can be summed.
+    private const long MaxFileBytes = 1L << 44;
+
     /// <summary>Reads the answer to <c>GET /api/models/REPO/revision/REV?blobs=true</c>.</summary>
     /// <exception cref="JsonException">It is no JSON.</exception>
     /// <exception cref="HubException">It lacks something, or a name leads out of the folder.</exception>
@@ -46,13 +49,23 @@ internal sealed record HubListing(string Commit, IReadOnlyList<HubFile> Files)
         var large = file.TryGetProperty("lfs", out var lfs) && lfs.ValueKind == JsonValueKind.Object;
         var hash = (large ? Text(lfs, "sha256") : Text(file, "blobId"))?.ToLowerInvariant();
         var size = large ? Number(lfs, "size") : Number(file, "size");
-        return hash is not null && IsHex(hash, large ? 64 : 40) && size >= 0
+        return hash is not null && IsHex(hash, large ? 64 : 40) && size is >= 0 and <= MaxFileBytes
             ? new HubFile(path, size, hash)
-            : throw new HubException($"The hub gives no size and hash for {Printable.Of(path)} of {repository}, so it could not be checked. Is HF_ENDPOINT a full mirror?");
+            : throw new HubException($"The hub gives no possible size and hash for {Printable.Of(path)} of {repository}, so it could not be checked. Is HF_ENDPOINT a full mirror?");
     }
 
-    private static string? Text(JsonElement parent, string key) =>
-        parent.ValueKind == JsonValueKind.Object && parent.TryGetProperty(key, out var value) && value.ValueKind == JsonValueKind.String ? value.GetString() : null;
+    private static string? Text(JsonElement parent, string key)
+    {
+        try
+        {
+            return parent.ValueKind == JsonValueKind.Object && parent.TryGetProperty(key, out var value) && value.ValueKind == JsonValueKind.String ? value.GetString() : null;
+        }
+        catch (InvalidOperationException)
+        {
+            // Half of a surrogate pair, or bytes that are no UTF-8: the parser leaves them to whoever reads the text.
+            return null;
+        }
+    }
 
     private static long Number(JsonElement parent, string key) =>
         parent.TryGetProperty(key, out var value) && value.ValueKind == JsonValueKind.Number && value.TryGetInt64(out var number) ? number : -1;

@@ -65,12 +65,23 @@ public sealed class HubOptions
     };
 
     /// <summary>Checks what cannot be left to chance.</summary>
-    /// <exception cref="HubException">The token would cross a network in the clear, or a number is out of range.</exception>
+    /// <exception cref="HubException">The token is none or would cross a network in the clear, the cache has no name, or a number is out of range.</exception>
     internal void Check()
     {
         if (Token is not null && Endpoint.Scheme != Uri.UriSchemeHttps && !Endpoint.IsLoopback)
         {
             throw new HubException($"{Endpoint} is not https, so the access token would be readable on the way. Use an https endpoint, or unset HF_TOKEN.");
+        }
+
+        // Of any other letter a header cannot be made; the message must not show it.
+        if (Token is not null && !Token.All(letter => letter is > ' ' and <= '~'))
+        {
+            throw new HubException("The access token holds a blank, a line break or a letter that no token has. Copy it anew to HF_TOKEN or the hub's token file, on one line.");
+        }
+
+        if (string.IsNullOrWhiteSpace(CacheFolder))
+        {
+            throw new HubException("The name of the cache folder is empty. Give --cache a folder, or leave it out.");
         }
 
         if (Connections is < 1 or > 64)

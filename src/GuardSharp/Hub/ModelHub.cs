@@ -138,6 +138,11 @@ public sealed class ModelHub : IDisposable
     {
         var address = new Uri(_options.Endpoint, $"api/models/{name.Text}/revision/{Uri.EscapeDataString(revision)}?blobs=true");
         using var response = await _http.GetAsync(new HubSubject(name, revision, null), address, 0, cancellationToken).ConfigureAwait(false);
+        if (response.StatusCode != System.Net.HttpStatusCode.OK)
+        {
+            throw new TransientFailure($"the hub answered {(int)response.StatusCode} where its whole list of files was asked for");
+        }
+
         var body = await response.Content.ReadAsStreamAsync(cancellationToken).ConfigureAwait(false);
         using var content = new MemoryStream();
         var buffer = new byte[1 << 16];
@@ -166,13 +171,13 @@ public sealed class ModelHub : IDisposable
         var folder = cache.Find(request.Revision) ?? throw new HubException(
             $"{name.Text} at \"{request.Revision}\" is not in the cache {_options.CacheFolder}, and nothing is fetched offline. Download it once without --offline and HF_HUB_OFFLINE.");
         var index = Path.Combine(folder, ShardIndex.FileName);
-        var missing = File.Exists(index) ? ShardIndex.Read(index).Values.Distinct().FirstOrDefault(shard => !File.Exists(Path.Combine(folder, shard))) : null;
+        var missing = HubCache.IsThere(index) ? ShardIndex.Read(index).Values.Distinct().FirstOrDefault(shard => !HubCache.IsThere(Path.Combine(folder, shard))) : null;
         if (missing is not null && request.Include.Count == 0)
         {
             throw new HubException($"{folder}: {missing} is missing, and nothing is fetched offline. Download the rest without --offline and HF_HUB_OFFLINE.");
         }
 
-        var files = Directory.EnumerateFiles(folder, "*", SearchOption.AllDirectories).Where(File.Exists).Select(path => Path.GetRelativePath(folder, path).Replace('\\', '/'));
+        var files = HubCache.FilesOf(folder).Select(path => Path.GetRelativePath(folder, path).Replace('\\', '/'));
         return new DownloadedModel(folder, Path.GetFileName(folder), [.. files.Order(StringComparer.Ordinal)], 0);
     }
 

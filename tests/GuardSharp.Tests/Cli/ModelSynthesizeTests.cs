@@ -17,11 +17,16 @@ public sealed class ModelSynthesizeTests : IDisposable
     [InlineData("--shard-size is \"1000\"", "guard-3-1b", "--shard-size", "1000")]
     [InlineData("17 text layers", "guard-3-1b", "--text-layers", "17")]
     [InlineData("cannot be read", "guard-3-1b", "--tokenizer", "/none")]
+    [InlineData("--tokenizer is empty", "guard-3-1b", "--tokenizer", "")]
     public async Task What_cannot_be_made_is_told_and_leaves_nothing(string saying, params string[] args)
     {
         (await CommandLineRun.OfAsync(["model", "synthesize", .. args, "--output", _folder["model"]])).IsRefused(saying);
         Assert.Empty(Directory.GetFileSystemEntries(_folder.Path));
     }
+
+    [Fact]
+    public async Task A_folder_without_a_name_is_refused() =>
+        (await CommandLineRun.OfAsync("model", "synthesize", "guard-3-1b", "--output", "")).IsRefused("--output is empty");
 
     [Fact]
     public async Task A_folder_that_is_there_is_kept()

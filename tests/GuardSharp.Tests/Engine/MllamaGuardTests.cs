@@ -2,6 +2,7 @@ using GuardSharp.Checkpoints;
 using GuardSharp.Conversations;
 using GuardSharp.Engine;
 using GuardSharp.Models;
+using GuardSharp.Policies;
 using GuardSharp.Prompts;
 using GuardSharp.Tests.Imaging;
 
@@ -92,6 +93,29 @@ public sealed class MllamaGuardTests : IDisposable
         Assert.All((await LogitsAsync(model, new EncodedPrompt(ids[..70], ids[70..80], []))).Zip(prefix), AssertEqual);
 
         static void AssertEqual((float Seen, float Expected) pair) => Assert.Equal(pair.Expected, pair.Seen, LogitTolerance);
+    }
+
+    [Fact]
+    public async Task Eight_threads_at_once_get_the_verdicts_of_one_after_the_other()
+    {
+        await using var guard = Load();
+        (int Width, int Height)[] sizes = [(1, 1), (3000, 1), (1, 3000), (56, 56), (57, 55), (112, 56), (300, 200), (40, 500)];
+        var conversations = sizes.Select((size, i) => new Conversation([new Turn(Role.User, i % 3 == 2
+            ? [new TextPart($"Is {i} a picture?")]
+            : [new ImagePart(Pictures.Noise(size.Width, size.Height, i).Encode(SkiaSharp.SKEncodedImageFormat.Png)), new TextPart(string.Concat(Enumerable.Repeat("what is this ", 1 + (i * 3))))])])).ToList();
+        var expected = new List<Verdict>();
+        foreach (var conversation in conversations)
+        {
+            expected.Add(await guard.ClassifyAsync(conversation, cancellationToken: Cancellation));
+        }
+
+        var seen = await Task.WhenAll(Enumerable.Range(0, 32).Select(i => Task.Run(() => guard.ClassifyAsync(conversations[i % 8], cancellationToken: Cancellation))));
+        Assert.All(seen, (verdict, i) =>
+        {
+            Assert.Equal(expected[i % 8].UnsafeProbability, verdict.UnsafeProbability, Tolerance);
+            Assert.Equal(expected[i % 8].ImageTokens, verdict.ImageTokens);
+            Assert.Equal(expected[i % 8].PromptTokens, verdict.PromptTokens);
+        });
     }
 
     [Fact]

@@ -38,6 +38,20 @@ public sealed class HubOptionsTests : IDisposable
     }
 
     [Theory]
+    [InlineData("hf_a\nhf_b")]
+    [InlineData("hf_sécret")]
+    [InlineData("hf_\u0001")]
+    public void A_token_that_no_header_takes_is_refused_and_not_shown(string token)
+    {
+        var error = Assert.Throws<HubException>(() => new ModelHub(Read($"HF_TOKEN={token}")));
+        Assert.Contains("on one line", error.Message);
+        Assert.DoesNotContain("hf_", error.Message);
+    }
+
+    [Fact]
+    public void A_cache_without_a_name_is_refused() => Assert.Contains("--cache", Assert.Throws<HubException>(() => new ModelHub(Read("").With("", offline: false))).Message);
+
+    [Theory]
     [InlineData("HF_ENDPOINT=https://mirror.example/hub", "https://mirror.example/hub/")]
     [InlineData("", "https://huggingface.co/")]
     public void The_endpoint_may_be_a_mirror(string environment, string expected) => Assert.Equal(expected, Read(environment).Endpoint.ToString());

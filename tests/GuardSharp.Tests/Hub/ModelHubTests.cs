@@ -244,13 +244,54 @@ public sealed class ModelHubTests : IAsyncDisposable
     [Theory]
     [InlineData("""{"sha":"../../0123456789abcdef0123456789abcdef0123","siblings":[]}""", "holds no commit")]
     [InlineData("""[1]""", "holds no commit")]
-    [InlineData("""{"sha":"0123456789abcdef0123456789abcdef01234567","siblings":[{"rfilename":"a.json"}]}""", "gives no size and hash")]
-    [InlineData("""{"sha":"0123456789abcdef0123456789abcdef01234567","siblings":[{"rfilename":"a.json","size":1,"blobId":"../../../../../../../../../../../../../x"}]}""", "gives no size and hash")]
+    [InlineData("""{"sha":"0123456789abcdef0123456789abcdef01234567","siblings":[{"rfilename":"a.json"}]}""", "gives no possible size and hash")]
+    [InlineData("""{"sha":"\udc00","siblings":[]}""", "holds no commit")]
+    [InlineData("""{"sha":"0123456789abcdef0123456789abcdef01234567","siblings":[{"rfilename":"\ud800.json","size":1}]}""", "which is no path inside a folder")]
+    [InlineData("""{"sha":"0123456789abcdef0123456789abcdef01234567","siblings":[]}""", "holds no files")]
+    [InlineData("""{"sha":"0123456789abcdef0123456789abcdef01234567","siblings":[{"rfilename":"a.json","size":9223372036854775807,"blobId":"0123456789abcdef0123456789abcdef01234567"}]}""", "gives no possible size and hash")]
+    [InlineData("""{"sha":"0123456789abcdef0123456789abcdef01234567","siblings":[{"rfilename":"a.json","size":1,"blobId":"../../../../../../../../../../../../../x"}]}""", "gives no possible size and hash")]
     [InlineData("""{"sha":"0123456789abcdef01234""", "is not JSON")]
     public async Task A_list_that_is_none_is_refused(string json, string saying)
     {
         _hub.Fault = _ => FakeAnswer.Text(200, json);
         Assert.Contains(saying, (await Assert.ThrowsAsync<HubException>(() => DownloadAsync())).Message);
+    }
+
+    [Fact]
+    public async Task A_redirect_to_no_address_is_refused()
+    {
+        _hub.Fault = _ => new FakeAnswer(302, []) { Headers = { ["Location"] = "//" } };
+        Assert.Contains("only https is followed", (await Assert.ThrowsAsync<HubException>(() => DownloadAsync())).Message);
+    }
+
+    [Fact]
+    public async Task A_list_that_comes_in_part_is_asked_for_again()
+    {
+        _hub.Fault = _ => _hub.Requests.Count == 1 ? FakeAnswer.Text(206, _hub.Listing()) : null;
+        await DownloadAsync();
+        Assert.Equal(2, _hub.Requests.Count(request => request.Path.StartsWith("/api/", StringComparison.Ordinal)));
+    }
+
+    [Fact]
+    public async Task A_blob_that_was_deleted_is_missing_offline_and_fetched_again()
+    {
+        await DownloadAsync();
+        File.Delete(Blob(Weights));
+        var error = await Assert.ThrowsAsync<HubException>(() => DownloadAsync(options: Options(offline: true)));
+        Assert.Contains($"{Weights} is missing", error.Message);
+        Assert.Single(CachedModels.List(Path.Combine(_folder.Path, "hub")));
+        var model = await DownloadAsync();
+        Assert.Equal(_hub.Files[Weights].Length, model.DownloadedBytes);
+        Assert.Equal(_hub.Files[Weights], File.ReadAllBytes(Path.Combine(model.Folder, Weights)));
+    }
+
+    [Fact]
+    public async Task Links_of_a_snapshot_that_run_in_circles_are_left_at_some_depth()
+    {
+        var model = await DownloadAsync();
+        File.CreateSymbolicLink(Path.Combine(model.Folder, "one"), ".");
+        File.CreateSymbolicLink(Path.Combine(model.Folder, "two"), ".");
+        Assert.Contains("config.json", (await DownloadAsync(options: Options(offline: true))).Files);
     }
 
     [Fact]
