@@ -46,8 +46,8 @@ internal sealed class HubCache(string cacheFolder, RepositoryName repository)
     /// <summary>Bytes of a file, through links; 0 where a link leads nowhere.</summary>
     public static long BytesOf(string path) => LengthOf(path) ?? 0;
 
-    /// <summary>The files of a snapshot that are there; links that lead nowhere are none.</summary>
-    public static IEnumerable<string> FilesOf(string folder) => Directory.EnumerateFiles(folder, "*", _below).Where(IsThere);
+    /// <summary>The files of a snapshot, links that lead nowhere included.</summary>
+    public static IEnumerable<string> FilesOf(string folder) => Directory.EnumerateFiles(folder, "*", _below);
 
     /// <summary>Whether there is a file, through links.</summary>
     public static bool IsThere(string path) => LengthOf(path) is not null;

@@ -172,12 +172,14 @@ public sealed class ModelHub : IDisposable
             $"{name.Text} at \"{request.Revision}\" is not in the cache {_options.CacheFolder}, and nothing is fetched offline. Download it once without --offline and HF_HUB_OFFLINE.");
         var index = Path.Combine(folder, ShardIndex.FileName);
         var missing = HubCache.IsThere(index) ? ShardIndex.Read(index).Values.Distinct().FirstOrDefault(shard => !HubCache.IsThere(Path.Combine(folder, shard))) : null;
+        // A link whose blob was deleted leads nowhere.
+        missing ??= HubCache.FilesOf(folder).Where(path => !HubCache.IsThere(path)).Select(path => Path.GetRelativePath(folder, path)).FirstOrDefault();
         if (missing is not null && request.Include.Count == 0)
         {
             throw new HubException($"{folder}: {missing} is missing, and nothing is fetched offline. Download the rest without --offline and HF_HUB_OFFLINE.");
         }
 
-        var files = HubCache.FilesOf(folder).Select(path => Path.GetRelativePath(folder, path).Replace('\\', '/'));
+        var files = HubCache.FilesOf(folder).Where(HubCache.IsThere).Select(path => Path.GetRelativePath(folder, path).Replace('\\', '/'));
         return new DownloadedModel(folder, Path.GetFileName(folder), [.. files.Order(StringComparer.Ordinal)], 0);
     }
 

@@ -272,9 +272,16 @@ public sealed class ModelHubTests : IAsyncDisposable
         Assert.Equal(2, _hub.Requests.Count(request => request.Path.StartsWith("/api/", StringComparison.Ordinal)));
     }
 
-    [Fact]
-    public async Task A_blob_that_was_deleted_is_missing_offline_and_fetched_again()
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task A_blob_that_was_deleted_is_missing_offline_and_fetched_again(bool withIndex)
     {
+        if (!withIndex)
+        {
+            _hub.Files.Remove("model.safetensors.index.json");
+        }
+
         await DownloadAsync();
         File.Delete(Blob(Weights));
         var error = await Assert.ThrowsAsync<HubException>(() => DownloadAsync(options: Options(offline: true)));
