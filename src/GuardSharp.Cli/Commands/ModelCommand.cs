@@ -12,7 +12,7 @@ internal static class ModelCommand
     public static Command Create(Terminal terminal)
     {
         var info = new Command("info", "Prints what a model is, what it can follow and what is missing. Exit code 1 when its files do not fit each other.");
-        var model = new Option<string?>("--model") { Description = "Folder of the model, or OWNER/NAME of a downloaded one. Default: guardsharp-tiny beside the program.", HelpName = "DIR" };
+        var model = new Option<string?>("--model") { Description = "Folder of the model, a GGUF file, or OWNER/NAME of a downloaded one. Default: guardsharp-tiny beside the program.", HelpName = "DIR" };
         var fullHash = new Option<bool>("--full-hash") { Description = "Hash all bytes of the weights; above 64 MiB a sample is hashed otherwise." };
         var json = new Option<bool>("--json") { Description = "Print one JSON document." };
         info.Add(model);
