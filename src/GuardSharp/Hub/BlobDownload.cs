@@ -12,7 +12,7 @@ internal sealed class BlobDownload : IDisposable
 {
     private const int BlockBytes = 1 << 18;
 
-    // An attempt that brought this much was worth it: it does not count towards the few that may fail.
+    // An attempt that came this much further than any before was worth it: it does not count towards the few that may fail.
     private const long WorthwhileBytes = 1 << 20;
 
     private readonly HubHttp _http;
@@ -22,6 +22,7 @@ internal sealed class BlobDownload : IDisposable
     private readonly Action<long> _received;
     private readonly FileStream _partial;
     private IncrementalHash _hash;
+    private long _furthest;
 
     /// <param name="http">The hub.</param>
     /// <param name="attempts">Repeats what failed for a moment.</param>
@@ -105,9 +106,10 @@ internal sealed class BlobDownload : IDisposable
         {
             await CopyAsync(response, cancellationToken).ConfigureAwait(false);
         }
-        catch (TransientFailure) when (_partial.Position - start >= WorthwhileBytes)
+        catch (TransientFailure) when (_partial.Position - _furthest >= WorthwhileBytes)
         {
             // The caller goes on from here, with a fresh number of attempts.
+            _furthest = _partial.Position;
         }
     }
 
@@ -157,6 +159,7 @@ internal sealed class BlobDownload : IDisposable
             _hash.AppendData(buffer, 0, count);
         }
 
+        _furthest = _partial.Length;
         return _partial.Length > 0;
     }
 

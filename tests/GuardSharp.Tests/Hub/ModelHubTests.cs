@@ -108,6 +108,17 @@ public sealed class ModelHubTests : IAsyncDisposable
         Assert.Equal(_hub.Files[Weights], File.ReadAllBytes(Blob(Weights)));
     }
 
+    [Fact]
+    public async Task A_server_without_ranges_that_never_comes_further_is_given_up()
+    {
+        var asked = 0;
+        _hub.Fault = request => request.Path.EndsWith(Weights, StringComparison.Ordinal)
+            ? new FakeAnswer(200, _hub.Files[Weights]) { CutAfter = asked++ % 2 == 0 ? 1_400_000 : 2_600_000 }
+            : null;
+        await Assert.ThrowsAsync<HubException>(() => DownloadAsync());
+        Assert.InRange(asked, 3, 30);
+    }
+
     [Theory]
     [InlineData(Weights)]
     [InlineData("config.json")]
