@@ -68,7 +68,7 @@ public sealed class GuardSet : IGuard
         }
         catch
         {
-            // A guard that was loaded disposes without waiting for anything asynchronous.
+            // Load is synchronous, as that of one guard; disposing a guard joins its thread and awaits nothing, so this cannot deadlock.
             vision?.DisposeAsync().AsTask().GetAwaiter().GetResult();
             text.DisposeAsync().AsTask().GetAwaiter().GetResult();
             throw;

@@ -57,11 +57,11 @@ public sealed class GgufTests : IDisposable
     }
 
     [Fact]
-    public void A_folder_with_one_GGUF_file_is_a_whole_guard()
+    public async Task A_folder_with_one_GGUF_file_is_a_whole_guard()
     {
         Build(chatTemplate: null).Write(ModelPath);
-        Judge(_folder.Path, PromptVariant.Guard3Small);
-        Judge(ModelPath, PromptVariant.Guard3Small);
+        await JudgeAsync(_folder.Path, PromptVariant.Guard3Small);
+        await JudgeAsync(ModelPath, PromptVariant.Guard3Small);
     }
 
     [Fact]
@@ -157,20 +157,13 @@ public sealed class GgufTests : IDisposable
         return chatTemplate is null ? sample : sample.Text("tokenizer.chat_template", chatTemplate);
     }
 
-    private static void Judge(string path, PromptVariant expected)
+    private static async Task JudgeAsync(string path, PromptVariant expected)
     {
-        var guard = GuardClassifier.Load(path, new GuardOptions { Threads = 1 });
-        try
-        {
-            Assert.Equal(expected, guard.Capabilities.PromptVariant);
-            var verdict = guard.ClassifyAsync(Conversation.OfUser("How do I pick a lock?"), cancellationToken: TestContext.Current.CancellationToken).GetAwaiter().GetResult();
-            Assert.InRange(verdict.UnsafeProbability, 0, 1);
-            Assert.DoesNotContain(".gguf@", verdict.Model, StringComparison.Ordinal);
-        }
-        finally
-        {
-            guard.DisposeAsync().AsTask().GetAwaiter().GetResult();
-        }
+        await using var guard = GuardClassifier.Load(path, new GuardOptions { Threads = 1 });
+        Assert.Equal(expected, guard.Capabilities.PromptVariant);
+        var verdict = await guard.ClassifyAsync(Conversation.OfUser("How do I pick a lock?"), cancellationToken: TestContext.Current.CancellationToken);
+        Assert.InRange(verdict.UnsafeProbability, 0, 1);
+        Assert.DoesNotContain(".gguf@", verdict.Model, StringComparison.Ordinal);
     }
 
     private void Refused(byte[] bytes, string expected)
