@@ -46,6 +46,50 @@ internal sealed class StoredWeight(string name, int rows, int columns, WeightTyp
     public bool Transposed { get; } = transposed;
 }
 
+/// <summary>How the numbers of a <see cref="BlockWeight"/> are stored: whole numbers in blocks of 32 inputs, times a scale.</summary>
+internal enum BlockType
+{
+    /// <summary>A signed byte each: 32 bytes a block.</summary>
+    Int8,
+
+    /// <summary>Four bits each, 0..15 for -8..7: 16 bytes a block, byte i holds number i in its low and number i + 16 in its high half (as GGML's Q4_0 does).</summary>
+    Int4,
+}
+
+/// <summary>Where the blocks of a <see cref="BlockWeight"/> lie. The number block b of row r begins at Numbers + r * RowPitch + b * BlockPitch.</summary>
+/// <param name="Numbers">Address of the first block's numbers.</param>
+/// <param name="BlockPitch">Bytes between the numbers of two blocks: 32 or 16, more where scales lie between them (GGUF: 34, 18).</param>
+/// <param name="RowPitch">Bytes between two rows of numbers.</param>
+/// <param name="Scales">Address of the first scale (IEEE 754 half).</param>
+/// <param name="ScalePitch">Bytes between two scales of a row.</param>
+/// <param name="ScaleRowPitch">Bytes between the scales of two rows.</param>
+/// <param name="BlocksPerScale">Neighbouring blocks that share a scale: 1, or 8 for groups of 256.</param>
+internal readonly record struct BlockLayout(
+    nint Numbers, int BlockPitch, long RowPitch, nint Scales, int ScalePitch, long ScaleRowPitch, int BlocksPerScale);
+
+/// <summary>A quantised weight where the checkpoint put it. Its last block is filled up with zeros where the inputs are no multiple of 32.</summary>
+/// <param name="name">The name in the checkpoint.</param>
+/// <param name="rows">Outputs.</param>
+/// <param name="columns">Inputs.</param>
+/// <param name="type">How the numbers are stored.</param>
+/// <param name="layout">Where they lie. They must outlive the weight.</param>
+/// <param name="perToken">False: a product rounds its activations to 8 bits in blocks of 32, symmetric. True: a whole row at a time and asymmetric, as the published scheme of Llama Guard 3 1B INT4 does.</param>
+internal sealed class BlockWeight(string name, int rows, int columns, BlockType type, BlockLayout layout, bool perToken = false)
+    : Weight(name, rows, columns)
+{
+    /// <summary>Inputs that share the smallest unit of storage.</summary>
+    public const int BlockSize = 32;
+
+    public BlockType Type { get; } = type;
+
+    public BlockLayout Layout { get; } = layout;
+
+    public bool PerToken { get; } = perToken;
+
+    /// <summary>Blocks of a row.</summary>
+    public int Blocks => (Columns + BlockSize - 1) / BlockSize;
+}
+
 /// <summary>W = Base + Scale * B * A (LoRA, arXiv:2106.09685): A is [rank, inputs], B is [outputs, rank].</summary>
 internal sealed class LowRankWeight(Weight @base, Weight a, Weight b, float scale) : Weight(@base.Name, @base.Rows, @base.Columns)
 {
