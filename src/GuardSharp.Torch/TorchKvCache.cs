@@ -8,9 +8,10 @@ internal sealed class TorchKvCache : KvCache
 {
     private readonly torch.Tensor[] keys;
     private readonly torch.Tensor[] values;
+    private readonly torch.Device device;
 
-    public TorchKvCache(int layers, int columns, int capacity, KvCache? parent, torch.Device device)
-        : base(parent, capacity)
+    public TorchKvCache(int layers, int columns, int capacity, KvCache? parent, int? start, torch.Device device)
+        : base(parent, start, capacity)
     {
         if (layers < 1 || columns < 1 || capacity < 0)
         {
@@ -24,6 +25,7 @@ internal sealed class TorchKvCache : KvCache
 
         Columns = columns;
         using var noGradients = torch.no_grad();
+        this.device = device;
         keys = Allocate(layers, device);
         values = Allocate(layers, device);
     }
@@ -33,6 +35,9 @@ internal sealed class TorchKvCache : KvCache
 
     /// <summary>Number of layers.</summary>
     public int Layers => keys.Length;
+
+    /// <inheritdoc/>
+    public override long Bytes => 2L * Layers * Capacity * Columns * sizeof(float);
 
     /// <summary>Writes the new keys and values of a layer behind what the cache holds, and gives back all of them, the parents' first.</summary>
     /// <returns>Both [Length + count, columns]; views where there is no parent.</returns>
@@ -47,6 +52,23 @@ internal sealed class TorchKvCache : KvCache
         keys[layer].narrow(0, OwnLength, count).copy_(newKeys);
         values[layer].narrow(0, OwnLength, count).copy_(newValues);
         return (Join(layer, cache => cache.keys, OwnLength + count), Join(layer, cache => cache.values, OwnLength + count));
+    }
+
+    /// <inheritdoc/>
+    public override KvCache CopyOf(int ownLength)
+    {
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(ownLength, OwnLength);
+        using var noGradients = torch.no_grad();
+        using var scope = torch.NewDisposeScope();
+        var copy = new TorchKvCache(Layers, Columns, ownLength, Parent, Start, device);
+        for (var layer = 0; layer < Layers; layer++)
+        {
+            copy.keys[layer].copy_(keys[layer].narrow(0, 0, ownLength));
+            copy.values[layer].copy_(values[layer].narrow(0, 0, ownLength));
+        }
+
+        copy.Advance(ownLength);
+        return copy;
     }
 
     /// <inheritdoc/>
@@ -72,11 +94,14 @@ internal sealed class TorchKvCache : KvCache
     private torch.Tensor Join(int layer, Func<TorchKvCache, torch.Tensor[]> side, long ownLength)
     {
         var parts = new List<torch.Tensor> { side(this)[layer].narrow(0, 0, ownLength) };
+        var end = Start;
         for (var above = Parent as TorchKvCache; above is not null; above = above.Parent as TorchKvCache)
         {
-            if (above.OwnLength > 0)
+            // Of its parent a cache stands on the first positions only.
+            if (end > above.Start)
             {
-                parts.Insert(0, side(above)[layer].narrow(0, 0, above.OwnLength));
+                parts.Insert(0, side(above)[layer].narrow(0, 0, end - above.Start));
+                end = above.Start;
             }
         }
 

@@ -124,9 +124,9 @@ internal sealed partial class TorchOps : ITensorOps
     }
 
     /// <inheritdoc/>
-    public KvCache CreateCache(int layers, int columns, int capacity, KvCache? parent = null)
+    public KvCache CreateCache(int layers, int columns, int capacity, KvCache? parent = null, int? start = null)
     {
-        return new TorchKvCache(layers, columns, capacity, parent, Device);
+        return new TorchKvCache(layers, columns, capacity, parent, start, Device);
     }
 
     /// <inheritdoc/>

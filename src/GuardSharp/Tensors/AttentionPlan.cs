@@ -55,24 +55,44 @@ internal enum AttentionMask
 internal readonly record struct AttentionPlan(
     IReadOnlyList<SequenceSpan> Sequences, int Layer, int Heads, int KeyHeads, int HeadSize, float Scale, AttentionMask Mask, int ChunkSize = 0);
 
-/// <summary>Keys and values of a sequence's positions so far, for every layer. A cache may start where a parent ends: the parent is then shared and frozen.</summary>
+/// <summary>Keys and values of a sequence's positions so far, for every layer. A cache may stand on the first positions of a parent: the parent is then shared and frozen.</summary>
 /// <remarks>
 /// Attention writes the new keys of a layer behind <see cref="Length"/>; the runner calls <see cref="Advance"/> once when all layers have run.
-/// Not safe for concurrent writers; a frozen parent may be read by any number of children at once.
+/// Not safe for concurrent writers; a frozen parent may be read by any number of children at once, and must outlive them.
 /// </remarks>
-internal abstract class KvCache(KvCache? parent, int capacity) : IDisposable
+internal abstract class KvCache : IDisposable
 {
+    /// <param name="parent">The shared beginning, or null.</param>
+    /// <param name="start">Positions of the parent that this cache stands on; null: all it holds.</param>
+    /// <param name="capacity">Positions the cache itself can hold.</param>
+    protected KvCache(KvCache? parent, int? start, int capacity)
+    {
+        var held = parent?.Length ?? 0;
+        if (start is < 0 || start > held)
+        {
+            throw new ArgumentOutOfRangeException(nameof(start), start, $"A cache can stand on the {held} positions that its parent holds, no more.");
+        }
+
+        (Parent, Start, Capacity) = (parent, start ?? held, capacity);
+    }
+
     /// <summary>The shared beginning, or null.</summary>
-    public KvCache? Parent { get; } = parent;
+    public KvCache? Parent { get; }
+
+    /// <summary>Positions of the parent that it stands on, those of the parent's own parents counted: the position of its own first token.</summary>
+    public int Start { get; }
 
     /// <summary>Positions this cache can hold itself, the parent's not counted.</summary>
-    public int Capacity { get; } = capacity;
+    public int Capacity { get; }
+
+    /// <summary>Bytes of memory that it holds itself.</summary>
+    public abstract long Bytes { get; }
 
     /// <summary>Positions held by this cache itself.</summary>
     public int OwnLength { get; private set; }
 
     /// <summary>Positions held, the parent's included: the position of the next token.</summary>
-    public int Length => (Parent?.Length ?? 0) + OwnLength;
+    public int Length => Start + OwnLength;
 
     /// <summary>Makes <paramref name="count"/> written positions part of the cache.</summary>
     public void Advance(int count)
@@ -87,6 +107,10 @@ internal abstract class KvCache(KvCache? parent, int capacity) : IDisposable
 
     /// <summary>Forgets the positions from <paramref name="ownLength"/> on.</summary>
     public void Truncate(int ownLength) => OwnLength = Math.Min(OwnLength, ownLength);
+
+    /// <summary>A copy of the first own positions in memory of exactly their size, on the same parent.</summary>
+    /// <param name="ownLength">How many, at most <see cref="OwnLength"/>.</param>
+    public abstract KvCache CopyOf(int ownLength);
 
     /// <inheritdoc/>
     public abstract void Dispose();

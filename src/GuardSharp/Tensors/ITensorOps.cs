@@ -93,7 +93,8 @@ internal interface ITensorOps : IDisposable
     /// <param name="columns">Columns of k and of v: KeyHeads * HeadSize.</param>
     /// <param name="capacity">Positions the cache itself can hold.</param>
     /// <param name="parent">The shared beginning, if any; it is frozen from now on.</param>
-    KvCache CreateCache(int layers, int columns, int capacity, KvCache? parent = null);
+    /// <param name="start">How many of the parent's positions are shared; null: all.</param>
+    KvCache CreateCache(int layers, int columns, int capacity, KvCache? parent = null, int? start = null);
 
     /// <summary>silu(gate) * up. Backends may fuse it.</summary>
     Tensor SwiGlu(Tensor gate, Tensor up) => Multiply(Silu(gate), up);

@@ -123,6 +123,46 @@ public abstract partial class TensorOpsContract
     }
 
     [Theory]
+    [InlineData(40, 50)]
+    [InlineData(40, 40)]
+    [InlineData(40, 35)]
+    [InlineData(30, 17)]
+    [InlineData(0, 0)]
+    public void A_cache_may_stand_on_the_first_positions_of_another(int second, int third)
+    {
+        // Caches of 40 and 25 positions and one of 8: the second begins at `second`, the third at `third`, be it within the first.
+        using var scope = Ops.Scope();
+        float[] q = numbers.Numbers(80 * 16), k = numbers.Numbers(80 * 8), v = numbers.Numbers(80 * 8);
+        using var policy = Ops.CreateCache(2, 8, 40);
+        Run(policy, 0, 40, [0..40]);
+        using var whole = Ops.CreateCache(2, 8, 30, policy, second);
+        Run(whole, 40, 25, [0..second, 40..65]);
+        using var copy = whole.CopyOf(Math.Max(0, third - second));
+        Range[] read = [0..Math.Min(second, third), 40..(40 + Math.Max(0, third - second))];
+        foreach (var parent in new[] { whole, copy })
+        {
+            using var answer = Ops.CreateCache(2, 8, 8, parent, third);
+            Assert.Equal((third, third), (answer.Start, answer.Length));
+            Run(answer, 70, 8, [.. read, 70..78]);
+        }
+
+        Assert.True(copy.Bytes < whole.Bytes);
+        Assert.Throws<ArgumentOutOfRangeException>(() => Ops.CreateCache(2, 8, 8, policy, 41));
+
+        void Run(KvCache cache, int row, int count, Range[] seen)
+        {
+            var plan = new AttentionPlan([SequenceSpan.Self(0, count, cache)], 1, 2, 1, 8, 0.7f, AttentionMask.Causal);
+            var rows = row..(row + count);
+            var result = Ops.Attention(Upload(Part(q, rows, 16), count), Upload(Part(k, rows, 8), count), Upload(Part(v, rows, 8), count), plan);
+            float[] Seen(float[] values) => [.. seen.SelectMany(range => Part(values, range, 8))];
+            Expect(result, TensorReference.Attention(Part(q, rows, 16), Seen(k), Seen(v), plan, cache.Length), AttentionTolerance);
+            cache.Advance(count);
+        }
+
+        static float[] Part(float[] values, Range rows, int columns) => values[(rows.Start.Value * columns)..(rows.End.Value * columns)];
+    }
+
+    [Theory]
     [InlineData(0, 50)]
     [InlineData(0, 20)]
     [InlineData(13, 17)]

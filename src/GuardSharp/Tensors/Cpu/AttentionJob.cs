@@ -76,19 +76,22 @@ internal sealed unsafe class AttentionJob(Kernels kernels) : ParallelJob
 
     private int Panels(in SequenceSpan span) => ((span.QueryCount * Group) + panelRows - 1) / panelRows;
 
+    /// <summary>Attends to what a chain of caches holds, the last one first: their order is free, and a long chain needs no deep stack.</summary>
     private void Earlier(KvCache? cache, CacheWindow? window, int keyHead, ref AttentionPanel work)
     {
-        if (cache is CpuKvCache own)
+        var (from, to) = (window?.Start ?? 0, window?.End ?? int.MaxValue);
+        for (var own = (CpuKvCache?)cache; own is not null; own = (CpuKvCache?)own.Parent)
         {
-            Earlier(own.Parent, window, keyHead, ref work);
-            var before = own.Parent?.Length ?? 0;
-            var first = Math.Max(0, (window?.Start ?? 0) - before);
-            var end = Math.Min(own.OwnLength, (window?.End ?? int.MaxValue) - before);
+            var first = Math.Max(0, from - own.Start);
+            var end = Math.Min(own.OwnLength, to - own.Start);
             if (end > first)
             {
                 var start = ((long)first * own.Columns) + (keyHead * plan.HeadSize);
-                work.Attend(own.Keys(plan.Layer) + start, own.Values(plan.Layer) + start, end - first, before + first);
+                work.Attend(own.Keys(plan.Layer) + start, own.Values(plan.Layer) + start, end - first, own.Start + first);
             }
+
+            // Of its parent it stands on the first positions only.
+            to = Math.Min(to, own.Start);
         }
     }
 }

@@ -11,7 +11,7 @@ internal sealed unsafe class CpuKvCache : KvCache
     private readonly int layers;
     private float* memory;
 
-    public CpuKvCache(int layers, int columns, int capacity, CpuKvCache? parent) : base(parent, capacity)
+    public CpuKvCache(int layers, int columns, int capacity, CpuKvCache? parent, int? start = null) : base(parent, start, capacity)
     {
         ArgumentOutOfRangeException.ThrowIfNegativeOrZero(layers);
         ArgumentOutOfRangeException.ThrowIfNegativeOrZero(columns);
@@ -23,7 +23,7 @@ internal sealed unsafe class CpuKvCache : KvCache
 
         this.layers = layers;
         Columns = columns;
-        memory = (float*)NativeMemory.AlignedAlloc((nuint)((2L * layers * capacity * columns * sizeof(float)) + MarginBytes), MarginBytes);
+        memory = (float*)NativeMemory.AlignedAlloc((nuint)Bytes, MarginBytes);
         parent?.IsFrozen = true;
     }
 
@@ -32,6 +32,8 @@ internal sealed unsafe class CpuKvCache : KvCache
 
     /// <summary>Numbers of a key, and of a value.</summary>
     public int Columns { get; }
+
+    public override long Bytes => (2L * layers * Capacity * Columns * sizeof(float)) + MarginBytes;
 
     /// <summary>True once a child shares it: nothing may be appended any more.</summary>
     public bool IsFrozen { get; private set; }
@@ -59,6 +61,21 @@ internal sealed unsafe class CpuKvCache : KvCache
         var bytes = (long)count * Columns * sizeof(float);
         Buffer.MemoryCopy(keys, Keys(layer) + start, bytes, bytes);
         Buffer.MemoryCopy(values, Values(layer) + start, bytes, bytes);
+    }
+
+    public override KvCache CopyOf(int ownLength)
+    {
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(ownLength, OwnLength);
+        var copy = new CpuKvCache(layers, Columns, ownLength, (CpuKvCache?)Parent, Start);
+        var bytes = (long)ownLength * Columns * sizeof(float);
+        for (var layer = 0; layer < layers; layer++)
+        {
+            Buffer.MemoryCopy(Keys(layer), copy.Keys(layer), bytes, bytes);
+            Buffer.MemoryCopy(Values(layer), copy.Values(layer), bytes, bytes);
+        }
+
+        copy.Advance(ownLength);
+        return copy;
     }
 
     public override void Dispose()

@@ -84,8 +84,8 @@ internal sealed unsafe partial class CpuOps : ITensorOps
         return x with { Rows = rows, Columns = columns };
     }
 
-    public KvCache CreateCache(int layers, int columns, int capacity, KvCache? parent = null) =>
-        new CpuKvCache(layers, columns, capacity, (CpuKvCache?)parent);
+    public KvCache CreateCache(int layers, int columns, int capacity, KvCache? parent = null, int? start = null) =>
+        new CpuKvCache(layers, columns, capacity, (CpuKvCache?)parent, start);
 
     public void Dispose()
     {
