@@ -205,8 +205,8 @@ internal sealed class EngineWorker(ITensorOps ops, IGuardNetwork network, TileTo
         }
 
         var reading = _pictures.Reading(sequences, [.. pieces.Select(piece => piece.Pictures)]);
-        var hidden = ForwardPass.Run(ops, network, Embed(CollectionsMarshal.AsSpan(ids), pieces), sequences, reading);
-        var final = network.Final(hidden, last);
+        var hidden = ForwardPass.Run(ops, network, Embed(CollectionsMarshal.AsSpan(ids), pieces), sequences, reading, last);
+        var final = network.Final(hidden, [.. Enumerable.Range(0, last.Length)]);
         var values = new float[final.Length];
         ops.Read(final, values);
         return [.. values.Chunk(final.Columns)];

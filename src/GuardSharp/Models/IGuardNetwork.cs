@@ -28,7 +28,7 @@ internal interface IGuardNetwork
     /// <summary>What all layers of one pass share, such as rotations.</summary>
     LayerContext Begin(IReadOnlyList<SequenceSpan> sequences);
 
-    /// <summary>One decoder layer: [N, hidden] to [N, hidden].</summary>
+    /// <summary>One decoder layer: [N, hidden] to [N, hidden], or to the rows that the context wants; a layer may leave that to its caller and give all.</summary>
     Tensor Layer(int index, Tensor hidden, LayerContext context);
 
     /// <summary>The final norm of the given rows: [rows.Length, hidden].</summary>
@@ -43,5 +43,10 @@ internal interface IGuardNetwork
 /// <param name="Rotation">Rotations of all rows.</param>
 /// <param name="QueryFactors">Per-row factor of the queries in layers without rotation (model note L4) [N, 1], if the model has any.</param>
 /// <param name="Pictures">What cross-attention reads; null: no row of the pass sees a picture, or the model has no such layers.</param>
+/// <param name="Wanted">The rows of the layer's output that anybody reads, rising; null: all. Set for the last layer only, whose other rows matter by their keys and values alone.</param>
 internal readonly record struct LayerContext(
-    IReadOnlyList<SequenceSpan> Sequences, Rotation Rotation, Tensor? QueryFactors, PictureReading? Pictures = null);
+    IReadOnlyList<SequenceSpan> Sequences, Rotation Rotation, Tensor? QueryFactors, PictureReading? Pictures = null, int[]? Wanted = null)
+{
+    /// <summary>The wanted rows of a tensor [N, C].</summary>
+    public Tensor Pick(ITensorOps ops, Tensor x) => Wanted is { } rows ? ops.GatherRows(x, rows) : x;
+}

@@ -44,6 +44,6 @@ internal sealed class LlamaAttention
         var v = _ops.Linear(x, _value);                                                                  // [N, K*D]
         var plan = new AttentionPlan(
             context.Sequences, _layer, _size.Heads, _size.KeyHeads, _size.HeadSize, 1 / MathF.Sqrt(_size.HeadSize), AttentionMask.Causal);
-        return _ops.Linear(_ops.Attention(q, k, v, plan), _output);                                       // [N, hidden]
+        return _ops.Linear(context.Pick(_ops, _ops.Attention(q, k, v, plan)), _output);                   // [N or wanted, hidden]
     }
 }

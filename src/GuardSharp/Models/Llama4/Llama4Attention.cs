@@ -54,6 +54,6 @@ internal sealed class Llama4Attention
         var scale = 1 / MathF.Sqrt(_config.HeadSize);
         var plan = new AttentionPlan(
             context.Sequences, _layer, _config.Heads, _config.KeyHeads, _config.HeadSize, scale, _mask, _config.ChunkSize ?? 0);
-        return _ops.Linear(_ops.Attention(q, k, v, plan), _output);                                       // [N, hidden]
+        return _ops.Linear(context.Pick(_ops, _ops.Attention(q, k, v, plan)), _output);                   // [N or wanted, hidden]
     }
 }

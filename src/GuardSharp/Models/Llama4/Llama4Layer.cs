@@ -31,7 +31,7 @@ internal sealed class Llama4Layer
 
     public Tensor Forward(Tensor h, LayerContext context)                                              // [N, hidden]
     {
-        h = _ops.Add(h, _attention.Forward(_ops.RmsNorm(h, _inputNorm, _epsilon), context));
+        h = _ops.Add(context.Pick(_ops, h), _attention.Forward(_ops.RmsNorm(h, _inputNorm, _epsilon), context));
         h = _ops.Add(h, _feedForward.Forward(_ops.RmsNorm(h, _postNorm, _epsilon)));
         _ops.Observe(_name, h);
         return h;
