@@ -9,7 +9,7 @@ internal static class ModelTokenizer
     private const string Key = "tokenizer.ggml.";
 
     // llama_token_type of llama.cpp: an ordinary token; the others are control tokens, added ones and fillers, which text never becomes.
-    private const long Normal = 1;
+    private const long Normal = GgufVocabulary.Normal;
 
     // What llama.cpp takes for Llama 3's pattern.
     private static readonly string[] Llama3Names = ["llama-bpe", "llama3", "llama-v3"];
@@ -27,6 +27,27 @@ internal static class ModelTokenizer
 
         using var file = GgufFile.Open(gguf);
         return Read(file);
+    }
+
+    /// <summary>A tokenizer as lists, for a GGUF file.</summary>
+    /// <param name="tokenizer">The tokenizer.</param>
+    /// <param name="path">Where it was read from, for messages.</param>
+    /// <exception cref="CheckpointException">It has no merge list.</exception>
+    public static GgufVocabulary Listed(BpeTokenizer tokenizer, string path)
+    {
+        var merges = tokenizer.MergeList() ?? throw new CheckpointException(
+            $"{path}: the tokenizer has no merge list, which a GGUF file needs. Put the model's {TokenizerFile.HuggingFaceName} into the folder.");
+        var special = tokenizer.Specials.ToDictionary(pair => pair.Value, pair => pair.Key);
+        var tokens = new string[tokenizer.VocabularySize];
+        for (var id = 0; id < tokens.Length; id++)
+        {
+            tokens[id] = special.GetValueOrDefault(id) ?? ByteLevelAlphabet.Spell(tokenizer.BytesOf(id).Span);
+        }
+
+        return new GgufVocabulary(
+            tokens,
+            [.. tokens.Select((_, id) => special.ContainsKey(id) ? GgufVocabulary.Control : GgufVocabulary.Normal)],
+            [.. merges.Select(pair => $"{tokens[pair.Left]} {tokens[pair.Right]}")]);
     }
 
     private static BpeTokenizer Read(GgufFile file)

@@ -32,11 +32,12 @@ internal static class ModelCommand
 
             return card.Problems.Count == 0 ? ExitCode.Done : ExitCode.Unsafe;
         });
-        var command = new Command("model", "Models of this machine: look at them, download them.");
+        var command = new Command("model", "Models of this machine: look at them, download them, write them in another form.");
         command.Add(info);
         command.Add(ModelListCommand.Create(terminal));
         command.Add(ModelDownloadCommand.Create(terminal));
         command.Add(ModelSynthesizeCommand.Create(terminal));
+        command.Add(ModelExportCommand.Create(terminal));
         return command;
     }
 

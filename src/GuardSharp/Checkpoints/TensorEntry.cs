@@ -15,24 +15,54 @@ internal sealed record TensorEntry(string Name, TensorType Type, long[] Shape, n
     /// <summary>File and tensor as messages begin: <c>model.safetensors: tensor "x" is [2, 3] F32</c>.</summary>
     public string Description => $"{File}: tensor \"{Printable.Of(Name)}\" is {Printable.Shape(Shape)} {Type.FileName()}";
 
-    /// <summary>Copies a small tensor of F32, F16, BF16 or F64 as singles.</summary>
+    /// <summary>Copies a small tensor of F32, F16, BF16, F64 or GGML's blocks as singles.</summary>
     /// <exception cref="CheckpointException">Another type, or more than 2^31 numbers.</exception>
-    public unsafe float[] ToSingles()
+    public float[] ToSingles()
     {
         var values = new float[SmallCount()];
-        for (var i = 0; i < values.Length; i++)
-        {
-            values[i] = Type switch
-            {
-                TensorType.F32 => ((float*)Data)[i],
-                TensorType.F16 => (float)((Half*)Data)[i],
-                TensorType.BF16 => BitConverter.Int32BitsToSingle(((ushort*)Data)[i] << 16),
-                TensorType.F64 => (float)((double*)Data)[i],
-                _ => throw new CheckpointException($"{Description}, but F32, F16, BF16 or F64 is needed here."),
-            };
-        }
-
+        CopyTo(0, values);
         return values;
+    }
+
+    /// <summary>Copies some numbers of a tensor of F32, F16, BF16, F64 or GGML's blocks as singles.</summary>
+    /// <param name="first">Index of the first number; of blocks the first of one.</param>
+    /// <param name="values">As many as wanted; whole blocks.</param>
+    /// <exception cref="CheckpointException">Another type.</exception>
+    public unsafe void CopyTo(long first, Span<float> values)
+    {
+        var data = (byte*)Data + (first / Type.BlockSize() * Type.BlockBytes());
+        switch (Type)
+        {
+            case TensorType.F32:
+                new ReadOnlySpan<float>(data, values.Length).CopyTo(values);
+                break;
+            case TensorType.F16:
+                for (var i = 0; i < values.Length; i++)
+                {
+                    values[i] = (float)((Half*)data)[i];
+                }
+
+                break;
+            case TensorType.BF16:
+                for (var i = 0; i < values.Length; i++)
+                {
+                    values[i] = BitConverter.Int32BitsToSingle(((ushort*)data)[i] << 16);
+                }
+
+                break;
+            case TensorType.F64:
+                for (var i = 0; i < values.Length; i++)
+                {
+                    values[i] = (float)((double*)data)[i];
+                }
+
+                break;
+            case var type when type.BlockSize() > 1:
+                Gguf.Dequantisation.Run(type, new ReadOnlySpan<byte>(data, values.Length / type.BlockSize() * type.BlockBytes()), values);
+                break;
+            default:
+                throw new CheckpointException($"{Description}, but F32, F16, BF16 or F64 is needed here.");
+        }
     }
 
     /// <summary>Copies a small tensor of integers or Booleans.</summary>

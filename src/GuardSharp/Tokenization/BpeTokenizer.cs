@@ -10,6 +10,7 @@ internal sealed class BpeTokenizer : ITokenizer
     private const int MaxStackBytes = 384;
 
     private readonly TokenTable _tokens;
+    private readonly MergeTable? _merges;
     private readonly PieceMerger _merger;
     private readonly BpeRules _rules;
     private readonly Dictionary<string, int> _specials;
@@ -22,7 +23,7 @@ internal sealed class BpeTokenizer : ITokenizer
     /// <param name="rules">How text becomes pieces.</param>
     public BpeTokenizer(TokenTable tokens, MergeTable? merges, Dictionary<string, int> specials, BpeRules rules)
     {
-        (_tokens, _specials, _rules) = (tokens, specials, rules);
+        (_tokens, _merges, _specials, _rules) = (tokens, merges, specials, rules);
         _merger = new PieceMerger(tokens, merges);
         _specialNames = new Dictionary<int, string>(specials.Count);
         VocabularySize = tokens.Limit;
@@ -38,6 +39,12 @@ internal sealed class BpeTokenizer : ITokenizer
 
     /// <summary>Name to id of the special tokens.</summary>
     public IReadOnlyDictionary<string, int> Specials => _specials;
+
+    /// <summary>Whether text is cut and joined as Llama 3 does it.</summary>
+    public bool IsLlama3 => _rules is { Splitter: Llama3Splitter, TakesWholePieces: true };
+
+    /// <summary>The merge list, highest priority first; null where priority is the id of the concatenation.</summary>
+    public (int Left, int Right)[]? MergeList() => _merges?.Pairs();
 
     /// <inheritdoc/>
     public bool TryGetSpecial(string name, out int id) => _specials.TryGetValue(name, out id);

@@ -42,6 +42,21 @@ internal sealed class MergeTable(string file)
     /// <summary>The token that the merge of this priority makes.</summary>
     public int Merged(int rank) => _merged[rank];
 
+    /// <summary>All merges, highest priority first. For writing a vocabulary.</summary>
+    public (int Left, int Right)[] Pairs()
+    {
+        var pairs = new (int Left, int Right)[Count];
+        for (var slot = 0; slot < _pairs.Length; slot++)
+        {
+            if (_ranks[slot] != 0)
+            {
+                pairs[_ranks[slot] - 1] = ((int)(_pairs[slot] >> 32), (int)(uint)_pairs[slot]);
+            }
+        }
+
+        return pairs;
+    }
+
     private static ulong Pair(int left, int right) => (ulong)(uint)left << 32 | (uint)right;
 
     private int Slot(ulong pair)

@@ -7,36 +7,66 @@ internal static class GgufNames
     public const string RopeFactors = "rope_freqs.weight";
 
     private const string Block = "blk.";
+    private const string PublishedBlock = "model.layers.";
+    private const string Weight = ".weight";
+
+    private static readonly (string InFile, string Published)[] _parts =
+    [
+        ("attn_norm", "input_layernorm"),
+        ("ffn_norm", "post_attention_layernorm"),
+        ("attn_q", "self_attn.q_proj"),
+        ("attn_k", "self_attn.k_proj"),
+        ("attn_v", "self_attn.v_proj"),
+        ("attn_output", "self_attn.o_proj"),
+        ("ffn_gate", "mlp.gate_proj"),
+        ("ffn_up", "mlp.up_proj"),
+        ("ffn_down", "mlp.down_proj"),
+    ];
+
+    private static readonly (string InFile, string Published)[] _wholes =
+    [
+        ("token_embd", "model.embed_tokens"),
+        ("output_norm", "model.norm"),
+        ("output", "lm_head"),
+    ];
 
     /// <summary>The published name of a tensor; an unknown one stays as it is and ends as an unexpected tensor.</summary>
-    public static string Published(string name)
+    public static string Published(string name) =>
+        Translate(name, Block, pair => pair.InFile, pair => pair.Published, PublishedBlock) ?? name;
+
+    /// <summary>The name in a GGUF file of a published tensor; an unknown one stays as it is.</summary>
+    public static string InFile(string published) =>
+        Translate(published, PublishedBlock, pair => pair.Published, pair => pair.InFile, Block) ?? published;
+
+    private static string? Translate(
+        string name, string block, Func<(string InFile, string Published), string> from, Func<(string InFile, string Published), string> to, string otherBlock)
     {
-        if (!name.StartsWith(Block, StringComparison.Ordinal))
+        if (!name.EndsWith(Weight, StringComparison.Ordinal))
         {
-            return name switch
-            {
-                "token_embd.weight" => "model.embed_tokens.weight",
-                "output_norm.weight" => "model.norm.weight",
-                "output.weight" => "lm_head.weight",
-                _ => name,
-            };
+            return null;
         }
 
-        var rest = name.AsSpan(Block.Length);
-        var dot = rest.IndexOf('.');
-        var part = dot < 0 ? null : rest[(dot + 1)..] switch
+        var rest = name[..^Weight.Length];
+        var (parts, layer) = (_wholes, "");
+        if (rest.StartsWith(block, StringComparison.Ordinal))
         {
-            "attn_norm.weight" => "input_layernorm",
-            "ffn_norm.weight" => "post_attention_layernorm",
-            "attn_q.weight" => "self_attn.q_proj",
-            "attn_k.weight" => "self_attn.k_proj",
-            "attn_v.weight" => "self_attn.v_proj",
-            "attn_output.weight" => "self_attn.o_proj",
-            "ffn_gate.weight" => "mlp.gate_proj",
-            "ffn_up.weight" => "mlp.up_proj",
-            "ffn_down.weight" => "mlp.down_proj",
-            _ => null,
-        };
-        return part is null ? name : $"model.layers.{rest[..dot]}.{part}.weight";
+            var dot = rest.IndexOf('.', block.Length);
+            if (dot < 0)
+            {
+                return null;
+            }
+
+            (parts, layer, rest) = (_parts, $"{otherBlock}{rest[block.Length..dot]}.", rest[(dot + 1)..]);
+        }
+
+        foreach (var pair in parts)
+        {
+            if (from(pair) == rest)
+            {
+                return $"{layer}{to(pair)}{Weight}";
+            }
+        }
+
+        return null;
     }
 }

@@ -1,6 +1,6 @@
 namespace GuardSharp.Checkpoints.Gguf;
 
-/// <summary>The tensor types of GGML that are read.</summary>
+/// <summary>The tensor types of GGML that are read, and those that are written.</summary>
 internal static class GgufTypes
 {
     /// <summary>Their names, for messages.</summary>
@@ -18,5 +18,15 @@ internal static class GgufTypes
         14 => TensorType.Q6K,
         30 => TensorType.BF16,
         _ => null,
+    };
+
+    /// <summary>The number in the file of a type that is written.</summary>
+    public static uint Number(TensorType type) => type switch
+    {
+        TensorType.F32 => 0,
+        TensorType.F16 => 1,
+        TensorType.Q40 => 2,
+        TensorType.Q80 => 8,
+        _ => throw new ArgumentOutOfRangeException(nameof(type), type, "Not a type that is written."),
     };
 }

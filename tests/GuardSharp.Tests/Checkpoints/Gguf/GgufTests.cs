@@ -179,7 +179,8 @@ public sealed class GgufTests : IDisposable
         return result;
     }
 
-    private static float[] Logits(string path)
+    /// <summary>Logits behind three tokens.</summary>
+    internal static float[] Logits(string path)
     {
         using var checkpoint = Checkpoint.Open(path);
         using var ops = new CpuOps(1);
