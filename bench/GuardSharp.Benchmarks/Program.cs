@@ -16,6 +16,9 @@ switch (args)
     case ["gemm", ..]:
         MatrixBenchmark.Run(new MatrixSize(512, 2048, 8192), Number(1, Environment.ProcessorCount), Number(2, 15));
         break;
+    case ["blocks", ..]:
+        BlockBenchmark.Run(new MatrixSize(Number(3, 512), Number(4, 2048), Number(5, 8192)), Number(1, Environment.ProcessorCount), Number(2, 15));
+        break;
     case ["small", ..]:
         foreach (var size in MatrixBenchmark.SmallSizes)
         {

@@ -28,7 +28,15 @@ internal sealed unsafe partial class CpuOps
 
         var result = Make(x.Rows, weight.Rows);
         var offsets = Vector(bias);
-        Product(x, (StoredWeight)weight, offsets, result);
+        if (weight is BlockWeight blocks)
+        {
+            Product(x, blocks, offsets, result);
+        }
+        else
+        {
+            Product(x, (StoredWeight)weight, offsets, result);
+        }
+
         Free(offsets);
         return result;
     }

@@ -88,6 +88,12 @@ internal sealed unsafe partial class CpuOps
             return;
         }
 
+        if (weight is BlockWeight blocks)
+        {
+            WriteRow(blocks, row, destination);
+            return;
+        }
+
         var stored = (StoredWeight)weight;
         var size = stored.NumberSize;
         var data = (byte*)stored.Data;

@@ -1,3 +1,5 @@
+using GuardSharp.Tensors.Cpu.Blocks;
+
 namespace GuardSharp.Tensors.Cpu;
 
 /// <summary>The operations on the processor, in float32, with its widest vectors and all its cores.</summary>
@@ -26,6 +28,9 @@ internal sealed unsafe partial class CpuOps : ITensorOps
         (elements, norms, ropes) = (new ElementJob(this.kernels), new NormJob(this.kernels), new RopeJob());
         pack = new PackJob(this.kernels);
         panels = new PanelJob(this.kernels, pack);
+        rowSums = new BlockRowSums(this.kernels);
+        blockPanels = new BlockPanelJob(this.kernels, blockPack, rowSums);
+        blockDots = new BlockDotJob(this.kernels, rowSums);
         (transposed, dots, attention) = (new TransposedJob(this.kernels), new DotJob(this.kernels), new AttentionJob(this.kernels));
     }
 

@@ -1,0 +1,179 @@
+using System.Runtime.CompilerServices;
+
+namespace GuardSharp.Tensors.Cpu.Blocks;
+
+/// <summary>Compares kernels with the plainest computation of the same product on fixed random numbers.</summary>
+internal sealed unsafe class BlockCheck
+{
+    private const int Outputs = 12;
+    private const int Blocks = 3;
+    private const int Inputs = Blocks * BlockWeight.BlockSize;
+    private const int MostRows = RowAddresses.Most;
+
+    // Both sides add the same whole numbers; only the order of three sums in float32 differs.
+    private const double Tolerance = 1e-5;
+
+    private readonly Kernels kernels;
+    private readonly byte[] numbers;
+    private readonly Half[] scales = new Half[Outputs * Blocks];
+    private readonly float[] x = new float[MostRows * Inputs];
+    private readonly BlockType type;
+
+    public BlockCheck(Kernels kernels, BlockType type)
+    {
+        (this.kernels, this.type) = (kernels, type);
+        var random = new Random(20);
+        numbers = new byte[Outputs * Blocks * Stored.BytesOf(type)];
+        random.NextBytes(numbers);
+        for (var i = 0; i < scales.Length; i++)
+        {
+            scales[i] = (Half)(0.01 + random.NextDouble());
+        }
+
+        for (var i = 0; i < x.Length; i++)
+        {
+            x[i] = (float)((random.NextDouble() * 2) - 1);
+        }
+
+        // The largest sums there are: a row of the lowest weights against rows of one sign.
+        var lowest = (byte)(type == BlockType.Int4 ? 0 : 0x80);
+        numbers.AsSpan(0, Blocks * Stored.BytesOf(type)).Fill(lowest);
+        numbers.AsSpan(Blocks * Stored.BytesOf(type), Blocks * Stored.BytesOf(type)).Fill((byte)(type == BlockType.Int4 ? 0xFF : 0x7F));
+        x.AsSpan(0, Inputs).Fill(1);
+        x.AsSpan(Inputs, Inputs).Fill(-1);
+    }
+
+    /// <summary>Whether a kernel for many rows computes right.</summary>
+    public bool Passes(BlockTileKernel kernel)
+    {
+        var width = 2 * kernel.Lanes;
+        var format = kernel.Activations;
+        var words = new int[width * Blocks * format.Words];
+        var activationScales = new float[Blocks * width];
+        var panel = new int[words.Length];
+        var tile = new float[Outputs * width];
+        var stored = new byte[Outputs * Inputs * kernel.WeightBytes];
+        var weightScales = new float[Outputs * Blocks];
+        fixed (byte* w = numbers, taken = stored)
+        fixed (Half* s = scales)
+        fixed (int* rowWords = words, panelWords = panel)
+        fixed (float* source = x, rowScales = activationScales, sums = tile, factors = weightScales)
+        {
+            var weight = Weight(w, s);
+            for (var row = 0; row < width; row++)
+            {
+                _ = RowQuantiser.Run(source + (row * Inputs), Inputs, format, rowWords + (row * Blocks * format.Words), rowScales + row, width, perToken: false);
+            }
+
+            var addresses = new RowAddresses((float*)rowWords, 0, width, Blocks * format.Words);
+            Transposition.Pack(addresses.Span, Blocks * format.Words, (float*)panelWords, width);
+            for (var output = 0; output < Outputs; output++)
+            {
+                Stored.Write(weight, output, 0, Blocks, kernel.Weights, taken + (output * Inputs * kernel.WeightBytes));
+                Stored.WriteScales(kernels, weight, output, 0, Blocks, factors + (output * Blocks));
+            }
+
+            for (var first = 0; first < Outputs; first += kernel.TileRows)
+            {
+                var part = new BlockFactors(taken + (first * Inputs * kernel.WeightBytes), Inputs * kernel.WeightBytes, factors + (first * Blocks), Blocks);
+                kernel.Tile(part, (byte*)panelWords, rowScales, Blocks, sums + (first * width), kernel.TileRows, 2);
+            }
+        }
+
+        return Agrees(width, (output, row) => tile[(output * width) + row]);
+    }
+
+    /// <summary>Whether a kernel for few rows computes right.</summary>
+    public bool Passes(BlockDotKernel kernel)
+    {
+        const int rows = 4;
+        var words = new int[rows * Blocks * kernel.Activations.Words];
+        var activationScales = new float[rows * Blocks];
+        var weightScales = new float[Blocks];
+        var results = new float[Outputs * rows];
+        fixed (byte* w = numbers)
+        fixed (Half* s = scales)
+        fixed (int* rowWords = words)
+        fixed (float* source = x, rowScales = activationScales, factors = weightScales)
+        {
+            var weight = Weight(w, s);
+            for (var row = 0; row < rows; row++)
+            {
+                var target = rowWords + (row * Blocks * kernel.Activations.Words);
+                _ = RowQuantiser.Run(source + (row * Inputs), Inputs, kernel.Activations, target, rowScales + (row * Blocks), 1, perToken: false);
+                for (var output = 0; output < Outputs; output++)
+                {
+                    Stored.WriteScales(kernels, weight, output, 0, Blocks, factors);
+                    results[(output * rows) + row] = kernel.Dot(
+                        w + (output * weight.Layout.RowPitch), weight.Layout.BlockPitch, factors, target, rowScales + (row * Blocks), Blocks);
+                }
+            }
+        }
+
+        return Agrees(rows, (output, row) => results[(output * rows) + row]);
+    }
+
+    private BlockWeight Weight(byte* w, Half* s)
+    {
+        var bytes = Stored.BytesOf(type);
+        return new BlockWeight("check", Outputs, Inputs, type, new BlockLayout((nint)w, bytes, Blocks * bytes, (nint)s, sizeof(Half), Blocks * sizeof(Half), 1));
+    }
+
+    private bool Agrees(int rows, Func<int, int, float> result)
+    {
+        for (var output = 0; output < Outputs; output++)
+        {
+            for (var row = 0; row < rows; row++)
+            {
+                var (expected, size) = Expected(output, row);
+                // Written so that NaN does not agree.
+                if (!(Math.Abs(result(output, row) - expected) <= Tolerance * size))
+                {
+                    return false;
+                }
+            }
+        }
+
+        return true;
+    }
+
+    /// <summary>The product in float64, and the sum of the absolute values it is made of.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private (double Value, double Size) Expected(int output, int row)
+    {
+        var (value, size) = (0.0, 0.0);
+        for (var block = 0; block < Blocks; block++)
+        {
+            var part = x.AsSpan((row * Inputs) + (block * BlockWeight.BlockSize), BlockWeight.BlockSize);
+            var most = 0f;
+            foreach (var number in part)
+            {
+                most = Math.Max(most, Math.Abs(number));
+            }
+
+            var scale = most / 127;
+            var sum = 0;
+            for (var i = 0; i < part.Length; i++)
+            {
+                sum += Number((output * Blocks) + block, i) * (int)MathF.Round(part[i] * (1 / scale));
+            }
+
+            var product = (double)scale * (double)scales[(output * Blocks) + block] * sum;
+            value += product;
+            size += Math.Abs(product) + 1e-3;
+        }
+
+        return (value, size);
+    }
+
+    private int Number(int block, int i)
+    {
+        if (type == BlockType.Int8)
+        {
+            return (sbyte)numbers[(block * BlockWeight.BlockSize) + i];
+        }
+
+        var pair = numbers[(block * BlockWeight.BlockSize / 2) + (i % 16)];
+        return (i < 16 ? pair & 0xF : pair >> 4) - 8;
+    }
+}

@@ -1,0 +1,119 @@
+using System.Runtime.CompilerServices;
+using System.Runtime.Intrinsics;
+
+namespace GuardSharp.Tensors.Cpu.Blocks;
+
+/// <summary>Rounds a row of activations to 8 bits, block by block.</summary>
+/// <remarks>
+/// Symmetric: scale = max |x| / 127 of each block of 32, as GGML's Q8_0 does. Per token: one scale and one zero point for the row, over -128..127, as
+/// the published int4 scheme of Llama Guard 3 1B does. A row with NaN or infinity gets such a scale, so that its results are not numbers either.
+/// </remarks>
+internal static unsafe class RowQuantiser
+{
+    private const int Size = BlockWeight.BlockSize;
+
+    // Adding it moves the rounded number, to the nearest even one, into the low bits of the mantissa.
+    private const float RoundingShift = 12582912;
+
+    /// <summary>Rounds a row.</summary>
+    /// <param name="x">[columns], readable to the end of the last vector.</param>
+    /// <param name="columns">Numbers of the row; the rest of the last block counts as 0.</param>
+    /// <param name="format">What is wanted.</param>
+    /// <param name="words">[blocks, format.Words].</param>
+    /// <param name="scales">The scale of block b at scales[b * scaleStep].</param>
+    /// <param name="scaleStep">Numbers between two scales.</param>
+    /// <param name="perToken">One scale for the row.</param>
+    /// <returns>What the sum of an output's weights is multiplied with and added: 0 where there is no zero point.</returns>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    public static float Run(float* x, int columns, in ActivationFormat format, int* words, float* scales, nint scaleStep, bool perToken)
+    {
+        var rest = stackalloc float[Size];
+        var blocks = (columns + Size - 1) / Size;
+        var (rowScale, zero) = perToken ? RowScale(x, columns) : (0f, 0f);
+        for (var block = 0; block < blocks; block++, words += format.Words, scales += scaleStep)
+        {
+            var source = x + (block * Size);
+            if (columns - (block * Size) < Size)
+            {
+                new Span<float>(rest, Size).Clear();
+                new Span<float>(source, columns - (block * Size)).CopyTo(new Span<float>(rest, Size));
+                source = rest;
+            }
+
+            *scales = perToken ? rowScale : Largest(source) / 127;
+            // 0 / 0: a block of zeros has scale 0 and numbers 0.
+            var factor = *scales > 0 ? 1 / *scales : 0;
+            Round(source, factor, zero, format, words);
+        }
+
+        return -zero * rowScale;
+    }
+
+    /// <summary>The highest absolute value, compared as bits so that NaN is the highest.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static float Largest(float* x)
+    {
+        var signs = Vector256.Create(0x7FFFFFFF);
+        var most = Vector256.Max(
+            Vector256.Max(Vector256.Load((int*)x) & signs, Vector256.Load((int*)x + 8) & signs),
+            Vector256.Max(Vector256.Load((int*)x + 16) & signs, Vector256.Load((int*)x + 24) & signs));
+        var half = Vector128.Max(most.GetLower(), most.GetUpper());
+        half = Vector128.Max(half, Vector128.Shuffle(half, Vector128.Create(2, 3, 0, 1)));
+        half = Vector128.Max(half, Vector128.Shuffle(half, Vector128.Create(1, 0, 3, 2)));
+        return BitConverter.Int32BitsToSingle(half.ToScalar());
+    }
+
+    /// <summary>Scale and zero point of a whole row; the range includes 0.</summary>
+    private static (float Scale, float Zero) RowScale(float* x, int columns)
+    {
+        var (low, high) = (0f, 0f);
+        for (var i = 0; i < columns; i++)
+        {
+            // Math.Min and Max hand a NaN on.
+            low = Math.Min(low, x[i]);
+            high = Math.Max(high, x[i]);
+        }
+
+        var scale = (high - low) / 255;
+        return scale > 0 ? (scale, MathF.Round(-128 - (low / scale))) : (scale, 0);
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static void Round(float* x, float factor, float zero, in ActivationFormat format, int* words)
+    {
+        var factors = Vector256.Create(factor);
+        var shift = Vector256.Create(RoundingShift + zero);
+        var (lowest, highest) = (Vector256.Create(-128), Vector256.Create(127));
+        var bias = Vector256.Create(BitConverter.SingleToInt32Bits(RoundingShift));
+        Vector256<int> Whole(int first) => Vector256.Min(highest, Vector256.Max(
+            lowest, ((Vector256.Load(x + first) * factors) + shift).AsInt32() - bias));
+
+        var a = Vector256.Narrow(Whole(0), Whole(8));
+        var b = Vector256.Narrow(Whole(16), Whole(24));
+        if (format.Start != BlockStart.None)
+        {
+            *words++ = format.Start == BlockStart.Whole ? -format.Offset * Vector256.Sum(Vector256.WidenLower(a) + Vector256.WidenUpper(a) + Vector256.WidenLower(b) + Vector256.WidenUpper(b))
+                : SplitStart(a + b, format.Offset);
+        }
+
+        if (format.WordInputs == 4)
+        {
+            Vector256.Narrow(a, b).Store((sbyte*)words);
+        }
+        else
+        {
+            a.Store((short*)words);
+            b.Store((short*)words + 16);
+        }
+    }
+
+    /// <summary>-offset times the sum of the numbers at places 0 and 1 of each four in the low half, at places 2 and 3 in the high half. At most 16 * 128 * 8 each.</summary>
+    private static int SplitStart(Vector256<short> sums, int offset)
+    {
+        var half = sums.GetLower() + sums.GetUpper();
+        // Eight sums: places 0, 1, 2, 3, 0, 1, 2, 3.
+        var low = half[0] + half[1] + half[4] + half[5];
+        var high = half[2] + half[3] + half[6] + half[7];
+        return (-offset * low & 0xFFFF) | (-offset * high << 16);
+    }
+}

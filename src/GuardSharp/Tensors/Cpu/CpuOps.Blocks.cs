@@ -1,0 +1,64 @@
+using GuardSharp.Tensors.Cpu.Blocks;
+
+namespace GuardSharp.Tensors.Cpu;
+
+/// <summary>Linear layers with quantised weights.</summary>
+internal sealed unsafe partial class CpuOps
+{
+    /// <summary>Up to so many rows, dot products with the weights as they lie are faster than panels (measured, docs/performance.md).</summary>
+    private const int FewBlockRows = 4;
+
+    private readonly BlockKernels?[] blockKernels = new BlockKernels?[Enum.GetValues<BlockType>().Length];
+    private readonly BlockPackJob blockPack = new();
+    private readonly BlockRowSums rowSums;
+    private readonly BlockPanelJob blockPanels;
+    private readonly BlockDotJob blockDots;
+
+    /// <summary>The kernels for a type of quantised weights, chosen and checked at the first use.</summary>
+    public BlockKernels KernelsFor(BlockType type) => blockKernels[(int)type] ??= BlockKernels.ForThisMachine(kernels, type);
+
+    private void Product(Tensor x, BlockWeight weight, float* bias, Tensor result)
+    {
+        var chosen = KernelsFor(weight.Type);
+        var parallel = (long)x.Rows * x.Columns * weight.Rows >= SmallProduct;
+        if (x.Rows <= FewBlockRows)
+        {
+            var memory = (byte*)arena.Allocate(blockDots.Set(x, weight, chosen.Dot, bias, result, pool.Threads));
+            blockDots.Quantise(x, memory);
+            pool.Run(blockDots, blockDots.Items, parallel);
+            arena.Free(memory);
+            return;
+        }
+
+        var (resultBytes, scratchBytes) = blockPack.Set(x, weight, chosen.Tile, pool.Threads);
+        var packed = (byte*)arena.Allocate(resultBytes);
+        var words = (byte*)arena.Allocate(scratchBytes);
+        blockPack.SetMemory(packed, words);
+        pool.Run(blockPack, blockPack.Panels, x.Length >= SmallWork);
+        arena.Free(words);
+        var scratch = (byte*)arena.Allocate(blockPanels.Set(weight, chosen.Tile, bias, result, pool.Threads));
+        blockPanels.SetScratch(scratch);
+        pool.Run(blockPanels, blockPanels.Items, parallel);
+        arena.Free(scratch);
+        arena.Free(packed);
+    }
+
+    /// <summary>Writes one row of a quantised weight as float32.</summary>
+    private void WriteRow(BlockWeight weight, int row, float* destination)
+    {
+        const int piece = 16;
+        var numbers = stackalloc sbyte[piece * BlockWeight.BlockSize];
+        var scales = stackalloc float[piece];
+        for (var first = 0; first < weight.Blocks; first += piece)
+        {
+            var count = Math.Min(piece, weight.Blocks - first);
+            Stored.Write(weight, row, first, count, WeightForm.Signed, (byte*)numbers);
+            Stored.WriteScales(kernels, weight, row, first, count, scales);
+            var columns = Math.Min(count * BlockWeight.BlockSize, weight.Columns - (first * BlockWeight.BlockSize));
+            for (var i = 0; i < columns; i++)
+            {
+                destination[(first * BlockWeight.BlockSize) + i] = scales[i / BlockWeight.BlockSize] * numbers[i];
+            }
+        }
+    }
+}
