@@ -4,6 +4,7 @@ using GuardSharp.Benchmarks;
 const string usage = """
     usage: verdicts MODEL_FOLDER [COUNT] [THREADS]
            gemm | small | attention [THREADS] [ROUNDS]
+           blocks [THREADS] [ROUNDS] [ROWS] [INPUTS] [OUTPUTS]
     """;
 
 int Number(int place, int otherwise) => args.Length > place ? int.Parse(args[place], CultureInfo.InvariantCulture) : otherwise;

@@ -19,6 +19,7 @@ internal sealed unsafe class BlockArena : IDisposable
 
     private readonly Header*[] free = new Header*[Classes];
     private Header*[] owned = new Header*[16];
+    private long serial;
 
     /// <summary>Depth of the innermost scope; 0 outside any.</summary>
     public int Depth { get; private set; }
@@ -70,9 +71,13 @@ internal sealed unsafe class BlockArena : IDisposable
         }
 
         Own(header, Depth);
+        header->Serial = ++serial;
         LiveBlocks++;
         return (byte*)header + Margin;
     }
+
+    /// <summary>The number of a block, different for every call of <see cref="Allocate"/>: tells tensors apart that had the same address.</summary>
+    public static long SerialOf(void* block) => ((Header*)((byte*)block - Margin))->Serial;
 
     /// <summary>Returns a block of any open scope before its scope ends.</summary>
     public void Free(void* block)
@@ -184,5 +189,6 @@ internal sealed unsafe class BlockArena : IDisposable
         public Header* Previous;
         public int SizeClass;
         public int Scope;
+        public long Serial;
     }
 }

@@ -30,17 +30,28 @@ internal sealed unsafe partial class CpuOps
             return;
         }
 
-        var (resultBytes, scratchBytes) = blockPack.Set(x, weight, chosen.Tile, pool.Threads);
-        var packed = (byte*)arena.Allocate(resultBytes);
-        var words = (byte*)arena.Allocate(scratchBytes);
-        blockPack.SetMemory(packed, words);
-        pool.Run(blockPack, blockPack.Panels, x.Length >= SmallWork);
-        arena.Free(words);
+        Pack(x, weight, chosen.Tile);
         var scratch = (byte*)arena.Allocate(blockPanels.Set(weight, chosen.Tile, bias, result, pool.Threads));
         blockPanels.SetScratch(scratch);
         pool.Run(blockPanels, blockPanels.Items, parallel);
         arena.Free(scratch);
-        arena.Free(packed);
+    }
+
+    private void Pack(Tensor x, BlockWeight weight, BlockTileKernel kernel)
+    {
+        var (resultBytes, scratchBytes) = blockPack.Set(x, weight, kernel, pool.Threads);
+        var key = new PackKey(x.Data, BlockArena.SerialOf((void*)x.Data), x.Rows, x.Columns, kernel, weight.PerToken);
+        if (packing.Holds(key))
+        {
+            blockPack.SetMemory(packing.Memory, null);
+            return;
+        }
+
+        var words = (byte*)arena.Allocate(scratchBytes);
+        blockPack.SetMemory(packing.Reserve(resultBytes), words);
+        pool.Run(blockPack, blockPack.Panels, x.Length >= SmallWork);
+        packing.Complete(key);
+        arena.Free(words);
     }
 
     /// <summary>Writes one row of a quantised weight as float32.</summary>

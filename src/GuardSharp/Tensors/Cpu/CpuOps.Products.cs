@@ -93,14 +93,19 @@ internal sealed unsafe partial class CpuOps
         }
         else
         {
-            var packed = (float*)arena.Allocate((x.Rows + (2L * kernels.Lanes)) * x.Columns * sizeof(float));
-            pack.Set(x, packed);
-            pool.Run(pack, pack.Panels, x.Length >= SmallWork);
+            var key = new PackKey(x.Data, BlockArena.SerialOf((void*)x.Data), x.Rows, x.Columns, pack);
+            var isPacked = packing.Holds(key);
+            pack.Set(x, (float*)(isPacked ? packing.Memory : packing.Reserve((x.Rows + (2L * kernels.Lanes)) * x.Columns * sizeof(float))));
+            if (!isPacked)
+            {
+                pool.Run(pack, pack.Panels, x.Length >= SmallWork);
+                packing.Complete(key);
+            }
+
             var memory = (float*)arena.Allocate(panels.Set(weight, bias, result, pool.Threads));
             panels.SetScratch(memory);
             pool.Run(panels, panels.Items, parallel);
             arena.Free(memory);
-            arena.Free(packed);
         }
     }
 

@@ -16,6 +16,7 @@ internal sealed unsafe partial class CpuOps : ITensorOps
     private const long SmallProduct = 512 * 1024;
 
     private readonly BlockArena arena = new();
+    private readonly PackBuffer packing = new();
     private readonly WorkerPool pool;
     private readonly Kernels kernels;
 
@@ -43,7 +44,7 @@ internal sealed unsafe partial class CpuOps : ITensorOps
     public int LiveBlocks => arena.LiveBlocks;
 
     /// <summary>Bytes of native memory held for tensors, free blocks included.</summary>
-    public long ReservedBytes => arena.ReservedBytes;
+    public long ReservedBytes => arena.ReservedBytes + packing.Capacity;
 
     public OpScope Scope() => new(this, arena.Open());
 
@@ -95,6 +96,7 @@ internal sealed unsafe partial class CpuOps : ITensorOps
     public void Dispose()
     {
         pool.Dispose();
+        packing.Dispose();
         arena.Dispose();
     }
 

@@ -12,6 +12,7 @@ public sealed class VectorWidthTests
     [InlineData("DOTNET_EnableHWIntrinsic", 4)]
     [InlineData("DOTNET_EnableAVX2", 4)]
     [InlineData("DOTNET_EnableAVX512", 8)]
+    [InlineData("DOTNET_EnableAVX512,DOTNET_EnableAVXVNNI", 8)]
     public async Task The_contract_holds_without(string instructions, int lanes)
     {
         Assert.SkipWhen(Kernels.ForThisMachine().Lanes < lanes, $"needs a processor with vectors of {lanes} numbers");
@@ -21,12 +22,16 @@ public sealed class VectorWidthTests
             start.ArgumentList.Add(typeof(VectorWidthTests).Assembly.Location);
         }
 
-        foreach (var argument in (string[])["--filter-class", typeof(CpuOpsTests).FullName!, "--filter-class", typeof(ExpectedWidthTests).FullName!])
+        foreach (var argument in (string[])["--filter-class", typeof(CpuOpsTests).FullName!, "--filter-class", typeof(BlockProductTests).FullName!, "--filter-class", typeof(ExpectedWidthTests).FullName!])
         {
             start.ArgumentList.Add(argument);
         }
 
-        start.Environment[instructions] = "0";
+        foreach (var instruction in instructions.Split(','))
+        {
+            start.Environment[instruction] = "0";
+        }
+
         start.Environment[ExpectedLanes] = $"{lanes}";
         using var process = Process.Start(start)!;
         var errors = process.StandardError.ReadToEndAsync(TestContext.Current.CancellationToken);

@@ -4,8 +4,8 @@ namespace GuardSharp.Tensors.Cpu.Blocks;
 /// <remarks>The counterpart of <see cref="PanelJob"/>: weights are brought into the kernel's form one cache-sized block at a time, in which all panels then use them.</remarks>
 internal sealed unsafe class BlockPanelJob(Kernels kernels, BlockPackJob pack, BlockRowSums rowSums) : ParallelJob
 {
-    // 512 inputs.
-    private const int InputBlocks = 16;
+    // 2,048 inputs.
+    private const int InputBlocks = 64;
     private const int OutputBlock = 96;
     private const int RowBlock = 512;
 

@@ -83,17 +83,17 @@ internal static unsafe class RowQuantiser
     {
         var factors = Vector256.Create(factor);
         var shift = Vector256.Create(RoundingShift + zero);
-        var (lowest, highest) = (Vector256.Create(-128), Vector256.Create(127));
-        var bias = Vector256.Create(BitConverter.SingleToInt32Bits(RoundingShift));
-        Vector256<int> Whole(int first) => Vector256.Min(highest, Vector256.Max(
-            lowest, ((Vector256.Load(x + first) * factors) + shift).AsInt32() - bias));
-
-        var a = Vector256.Narrow(Whole(0), Whole(8));
-        var b = Vector256.Narrow(Whole(16), Whole(24));
+        var a = Vector256.Narrow(Whole(x, factors, shift), Whole(x + 8, factors, shift));
+        var b = Vector256.Narrow(Whole(x + 16, factors, shift), Whole(x + 24, factors, shift));
         if (format.Start != BlockStart.None)
         {
-            *words++ = format.Start == BlockStart.Whole ? -format.Offset * Vector256.Sum(Vector256.WidenLower(a) + Vector256.WidenUpper(a) + Vector256.WidenLower(b) + Vector256.WidenUpper(b))
-                : SplitStart(a + b, format.Offset);
+            // Neighbours added up: places 0 + 1, 2 + 3, 0 + 1, ... of the words of four.
+            var both = (a + b).AsInt32();
+            var pairs = Vector256.ShiftRightArithmetic(Vector256.ShiftLeft(both, 16), 16) + Vector256.ShiftRightArithmetic(both, 16);
+            var half = pairs.GetLower() + pairs.GetUpper();
+            half += Vector128.Shuffle(half, Vector128.Create(2, 3, 0, 1));
+            var (low, high) = (-format.Offset * half.ToScalar(), -format.Offset * half.GetElement(1));
+            *words++ = format.Start == BlockStart.Whole ? low + high : (low & 0xFFFF) | (high << 16);
         }
 
         if (format.WordInputs == 4)
@@ -107,13 +107,11 @@ internal static unsafe class RowQuantiser
         }
     }
 
-    /// <summary>-offset times the sum of the numbers at places 0 and 1 of each four in the low half, at places 2 and 3 in the high half. At most 16 * 128 * 8 each.</summary>
-    private static int SplitStart(Vector256<short> sums, int offset)
+    /// <summary>Eight numbers, rounded and held between -128 and 127.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static Vector256<int> Whole(float* x, Vector256<float> factors, Vector256<float> shift)
     {
-        var half = sums.GetLower() + sums.GetUpper();
-        // Eight sums: places 0, 1, 2, 3, 0, 1, 2, 3.
-        var low = half[0] + half[1] + half[4] + half[5];
-        var high = half[2] + half[3] + half[6] + half[7];
-        return (-offset * low & 0xFFFF) | (-offset * high << 16);
+        var whole = ((Vector256.Load(x) * factors) + shift).AsInt32() - Vector256.Create(BitConverter.SingleToInt32Bits(RoundingShift));
+        return Vector256.Min(Vector256.Create(127), Vector256.Max(Vector256.Create(-128), whole));
     }
 }
