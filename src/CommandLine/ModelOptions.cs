@@ -84,20 +84,26 @@ internal sealed class ModelOptions(IBackendOptions? backend = null)
     /// <summary>Loads the model.</summary>
     public GuardClassifier Load(ParseResult parsed)
     {
+        var options = ReadGuardOptions(parsed);
+        return GuardClassifier.LoadOn(backend?.Read(parsed, options.Threads), Folder(parsed), options);
+    }
+
+    /// <summary>How to load it.</summary>
+    public GuardOptions ReadGuardOptions(ParseResult parsed)
+    {
         var threads = parsed.GetValue(_threads);
         if (threads is not (>= 0 and <= 1024))
         {
             throw new GuardException($"--threads is {threads}; it must be from 1 to 1024, or 0 for all cores.");
         }
 
-        var options = new GuardOptions
+        return new GuardOptions
         {
             Threads = threads,
             PromptVariant = ReadVariant(parsed),
             MaskedRows = Named<MaskedRows>("--masked-rows", parsed.GetValue(_maskedRows)) ?? default,
             Prompt = new PromptOptions { ImageLimit = ReadImageLimit(parsed) },
         };
-        return GuardClassifier.LoadOn(backend?.Read(parsed, threads), Folder(parsed), options);
     }
 
     private static T? Named<T>(string option, string? name)

@@ -28,6 +28,7 @@ internal static class GuardSharpCommand
             ("tokenize", TokenizeCommand.Create),
             ("preprocess", PreprocessCommand.Create),
             ("verify", VerifyCommand.Create),
+            ("bench", BenchCommand.Create),
         ];
         var named = args.Length > 0 ? Array.FindIndex(commands, command => command.Name == args[0]) : -1;
         foreach (var command in named >= 0 ? commands[named..(named + 1)] : commands)

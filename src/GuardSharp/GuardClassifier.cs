@@ -64,9 +64,13 @@ public sealed class GuardClassifier : IGuard
     /// <param name="backend">What computes; null: the CPU backend.</param>
     /// <param name="folder">A model folder.</param>
     /// <param name="options">Threads and limits. Threads are those of the CPU backend; another has its own.</param>
+    /// <param name="engine">Limits of the engine; null: the defaults.</param>
     /// <exception cref="CheckpointException">The folder holds no model that can be run.</exception>
-    internal static GuardClassifier LoadOn(TensorBackend? backend, string folder, GuardOptions options) =>
-        new(LoadedModel.Open(folder, options, backend: backend), options);
+    internal static GuardClassifier LoadOn(TensorBackend? backend, string folder, GuardOptions options, EngineOptions? engine = null) =>
+        new(LoadedModel.Open(folder, options, engine, backend), options);
+
+    /// <summary>What runs the network, for measuring it without text.</summary>
+    internal GuardEngine Engine => _model.Engine;
 
     /// <inheritdoc/>
     public async Task<Verdict> ClassifyAsync(
