@@ -24,6 +24,7 @@ internal static class GuardSharpCommand
             ("classify", shared => ClassifyCommand.Create(shared)),
             ("evaluate", EvaluateCommand.Create),
             ("model", ModelCommand.Create),
+            ("quantize", QuantizeCommand.Create),
             ("prompt", PromptCommand.Create),
             ("tokenize", TokenizeCommand.Create),
             ("preprocess", PreprocessCommand.Create),

@@ -38,6 +38,21 @@ internal sealed class TorchWeight(string name, int rows, int columns, torch.Tens
         return new TorchWeight(stored.Name, stored.Rows, stored.Columns, scope.Detach(value), stored.Transposed);
     }
 
+    /// <summary>The numbers of a quantised weight, as float32: torch has no kernels for its blocks, and gradients want singles.</summary>
+    public static TorchWeight From(BlockWeight blocks, torch.Device device)
+    {
+        using var noGradients = torch.no_grad();
+        using var scope = torch.NewDisposeScope();
+        var host = torch.empty(blocks.Rows, blocks.Columns, torch.ScalarType.Float32);
+        for (var row = 0; row < blocks.Rows; row++)
+        {
+            using var part = host.select(0, row);
+            BlockNumbers.Row(blocks, row, System.Runtime.InteropServices.MemoryMarshal.Cast<byte, float>(part.bytes));
+        }
+
+        return new TorchWeight(blocks.Name, blocks.Rows, blocks.Columns, scope.Detach(host.to(device)));
+    }
+
     /// <summary>The matrix [outputs, inputs]: <see cref="Value"/> or a view of it, through which gradients flow.</summary>
     public torch.Tensor AsMatrix()
     {

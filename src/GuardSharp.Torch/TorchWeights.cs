@@ -6,7 +6,7 @@ namespace GuardSharp.Torch;
 
 /// <summary>The weights of another source as float32 parameters of torch, all or some of them trainable.</summary>
 /// <remarks>A weight asked for twice is one parameter. The parameters live until this is disposed; the source's files may be closed once the network is built.</remarks>
-/// <param name="source">A checkpoint (its numbers are copied) or <see cref="InitialisedWeights"/> (its tensors are taken over).</param>
+/// <param name="source">A checkpoint (its numbers are copied, quantised ones as singles) or <see cref="InitialisedWeights"/> (its tensors are taken over).</param>
 /// <param name="device">Where the parameters live; null: the CPU.</param>
 /// <param name="trainable">Which names get gradients; null: none.</param>
 internal sealed class TorchWeights(IWeightSource source, torch.Device? device = null, Func<string, bool>? trainable = null) : IWeightSource, IDisposable
@@ -116,14 +116,19 @@ internal sealed class TorchWeights(IWeightSource source, torch.Device? device = 
         switch (weight)
         {
             case StoredWeight stored:
-                var converted = TorchWeight.From(stored, device);
-                torch.CurrentDisposeScope?.Attach(converted.Value);
-                return converted;
+                return Attached(TorchWeight.From(stored, device));
+            case BlockWeight blocks:
+                return Attached(TorchWeight.From(blocks, device));
             case TorchWeight native:
-                torch.CurrentDisposeScope?.Attach(native.Value);
-                return native;
+                return Attached(native);
             default:
                 throw new ArgumentException($"The weight \"{weight.Name}\" is a {weight.GetType().Name}, which cannot become a parameter.", nameof(weight));
         }
+    }
+
+    private static TorchWeight Attached(TorchWeight weight)
+    {
+        torch.CurrentDisposeScope?.Attach(weight.Value);
+        return weight;
     }
 }

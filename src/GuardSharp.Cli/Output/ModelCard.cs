@@ -1,4 +1,5 @@
 using System.Globalization;
+using System.Text.Json;
 using GuardSharp.Checkpoints;
 using GuardSharp.CommandLine;
 using GuardSharp.Policies;
@@ -54,6 +55,11 @@ internal sealed record ModelCard
         yield return ("weights", Invariant($"{Summary.Parameters:N0} parameters, {DiskSpace.Show(Summary.FileBytes)}, {string.Join(" ", Types())}"));
         yield return ("sha256", Summary.Digest.Hex + (Summary.Digest.IsSample ? " (of a sample; --full-hash reads all)" : ""));
         yield return ("memory", $"{string.Join(", ", Summary.Memory.Select(memory => $"{memory.Precision} {DiskSpace.Show(memory.Bytes)}"))}; KV cache {Invariant($"{MemoryEstimate.PerToken(Summary.Config) / 1000.0:F0} kB")} a token");
+        if (Summary.Quantisation is { } record)
+        {
+            yield return ("quantised", Invariant($"{record.Scheme} from {record.Source}@{record.SourceWeights.Short}, groups of {record.Group}, activations per {(record.ActivationsPerToken ? "token" : "block")}; relative error {record.Error:F4}, worst {record.Worst.Error:F4} in {record.Worst.Name}"));
+        }
+
         yield return ("text", Invariant($"{sizes.Layers} layers of {sizes.HiddenSize}, {sizes.Heads} heads, {sizes.KeyHeads} key heads of {sizes.HeadSize}, vocabulary {sizes.VocabularySize:N0}"));
         yield return ("context", Invariant($"{sizes.MaxPositions:N0} tokens{(sizes.ChunkSize is { } chunk ? Invariant($", attention in chunks of {chunk:N0}") : "")}"));
         yield return ("images", Images(sizes.Vision, manifest?.MaxImages));
@@ -105,6 +111,7 @@ internal sealed record ModelCard
 
         json.WriteNumber("kvCachePerToken", MemoryEstimate.PerToken(Summary.Config));
         json.WriteEndObject();
+        WriteQuantisation(json);
         json.WriteNumber("layers", sizes.Layers);
         json.WriteNumber("hiddenSize", sizes.HiddenSize);
         json.WriteNumber("heads", sizes.Heads);
@@ -129,6 +136,26 @@ internal sealed record ModelCard
         json.WriteTexts("warnings", Summary.Warnings);
         json.WriteTexts("problems", Problems);
     });
+
+    private void WriteQuantisation(Utf8JsonWriter json)
+    {
+        if (Summary.Quantisation is not { } record)
+        {
+            json.WriteNull("quantisation");
+            return;
+        }
+
+        json.WriteStartObject("quantisation");
+        json.WriteString("scheme", record.Scheme);
+        json.WriteNumber("group", record.Group);
+        json.WriteString("activations", record.ActivationsPerToken ? "token" : "block");
+        json.WriteString("source", record.Source);
+        json.WriteString("sourceSha256", record.SourceWeights.Hex);
+        json.WriteNumber("relativeError", record.Error);
+        json.WriteString("worstTensor", record.Worst.Name);
+        json.WriteNumber("worstRelativeError", record.Worst.Error);
+        json.WriteEndObject();
+    }
 
     private static (string File, int Tokens)? ReadTokenizer(string folder, IModelConfig config, List<string> problems)
     {
@@ -164,7 +191,7 @@ internal sealed record ModelCard
         _ => Invariant($"tiles of {vision.TileSize} pixels, {(vision.TokensPerTile > 0 ? Invariant($"{vision.TokensPerTile} tokens each") : "read by cross-attention")}, {vision.Layers} layers of {vision.HiddenSize}{(most is null ? "" : Invariant($", at most {most} a conversation"))}"),
     };
 
-    private IEnumerable<string> Types() => Summary.Types.Select(type => type.Type.FileName());
+    private IEnumerable<string> Types() => Summary.Types.Select(type => type.Type);
 
     private IReadOnlyList<string> Codes() => Summary.Manifest?.Codes
         ?? (Variant is { } variant ? PromptBuilder.CodesOf(variant) : [.. Policy.MlCommons.Categories.Select(category => category.Code)]);

@@ -1,5 +1,6 @@
 using System.Diagnostics.CodeAnalysis;
 using GuardSharp.Checkpoints.Gguf;
+using GuardSharp.Checkpoints.Quantization;
 
 namespace GuardSharp.Checkpoints;
 
@@ -44,6 +45,10 @@ internal sealed class Checkpoint : IDisposable
 
     /// <summary>The weights' files, in the order of their names.</summary>
     public IReadOnlyList<IWeightsFile> Files => _files;
+
+    /// <summary>Whether products of quantised weights round their activations a whole row at a time: the files say so.</summary>
+    public bool ActivationsPerToken => Array.Exists(_files, file =>
+        file.Metadata.TryGetValue(QuantisationRecord.Activations.Key, out var activations) && activations == QuantisationRecord.Activations.PerToken);
 
     /// <summary>What tells these weights from others. The first use computes it: about 15 ms for 12 MB, most of it for loading the cryptography.</summary>
     public WeightsDigest Digest

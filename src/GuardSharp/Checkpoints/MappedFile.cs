@@ -17,6 +17,9 @@ internal interface IWeightsFile : IDisposable
     /// <summary>The tensors by the names of the published safetensors files.</summary>
     IReadOnlyCollection<TensorEntry> Tensors { get; }
 
+    /// <summary>What the file says of itself, as texts.</summary>
+    IReadOnlyDictionary<string, string> Metadata { get; }
+
     /// <summary>A piece of the file, for hashing.</summary>
     /// <param name="offset">First byte.</param>
     /// <param name="count">Bytes, at most what the file has from there.</param>

@@ -1,3 +1,5 @@
+using GuardSharp.Checkpoints.Quantization;
+
 namespace GuardSharp.Checkpoints;
 
 /// <summary>What a model folder holds, and whether its files fit each other: what <c>guardsharp model info</c> prints.</summary>
@@ -15,8 +17,11 @@ internal sealed record ModelSummary
     /// <summary>The weights' identity.</summary>
     public required WeightsDigest Digest { get; init; }
 
-    /// <summary>The types of the weights with the numbers stored in each, largest first.</summary>
-    public required IReadOnlyList<(TensorType Type, long Count)> Types { get; init; }
+    /// <summary>The types of the weights (<c>BF16</c>, or <c>int4</c> for numbers in blocks with scales) with the numbers stored in each, largest first.</summary>
+    public required IReadOnlyList<(string Type, long Count)> Types { get; init; }
+
+    /// <summary>quantization.json; null: there is none.</summary>
+    public required QuantisationRecord? Quantisation { get; init; }
 
     /// <summary>Bytes of the weights' files.</summary>
     public required long FileBytes { get; init; }
@@ -24,7 +29,7 @@ internal sealed record ModelSummary
     /// <summary>What does not fit: missing and unexpected tensors, wrong shapes, a recorded hash that differs. Empty: the folder is sound.</summary>
     public required IReadOnlyList<string> Problems { get; init; }
 
-    /// <summary>Memory of the weights in each precision.</summary>
+    /// <summary>Memory of the weights: of a quantised folder exactly, else as published and as <c>quantize</c> would store them.</summary>
     public required IReadOnlyList<(string Precision, long Bytes)> Memory { get; init; }
 
     /// <summary>What is odd but changes nothing: keys of config.json that this version does not know.</summary>
@@ -42,6 +47,7 @@ internal sealed record ModelSummary
         using var checkpoint = Checkpoint.Open(folder);
         var config = ModelConfig.Read(folder);
         var manifest = GuardManifest.Read(folder);
+        var record = QuantisationRecord.Read(folder);
         var digest = fullHash ? WeightsDigest.ComputeFull(checkpoint.Files) : checkpoint.Digest;
         return new ModelSummary
         {
@@ -49,39 +55,26 @@ internal sealed record ModelSummary
             Config = config,
             Manifest = manifest,
             Digest = digest,
-            Types = [.. checkpoint.Tensors.GroupBy(tensor => tensor.Type).Select(group => (group.Key, group.Sum(tensor => tensor.Count))).OrderByDescending(type => type.Item2)],
+            Types = [.. Counts(checkpoint, config).GroupBy(tensor => tensor.Type).Select(group => (group.Key, group.Sum(tensor => tensor.Count))).OrderByDescending(type => type.Item2)],
+            Quantisation = record,
             FileBytes = checkpoint.Files.Sum(file => file.Bytes),
-            Memory = MemoryEstimate.Of(config),
-            Problems = [.. Compare(checkpoint, config), .. CompareHash(manifest, digest)],
+            Memory = checkpoint.Tensors.Any(StoredBlocks.Are) ? [(record?.Scheme ?? "quantised", checkpoint.Tensors.Sum(tensor => tensor.Bytes))] : MemoryEstimate.Of(config),
+            Problems = [.. CheckpointFit.Problems(checkpoint, config), .. CompareHash(manifest, digest)],
             Warnings = [.. config.UnknownKeys.Select(key => $"{ModelConfig.FileName}: the key \"{key}\" is unknown and was not read")],
         };
     }
 
-    private static IEnumerable<string> Compare(Checkpoint checkpoint, IModelConfig config)
+    /// <summary>The numbers of every tensor, those of quantised matrices without their scales and what fills up the last block.</summary>
+    private static IEnumerable<(string Type, long Count)> Counts(Checkpoint checkpoint, IModelConfig config)
     {
-        var expected = new HashSet<string>();
         var stored = config.NamesIn(checkpoint);
-        foreach (var (published, shape) in config.Tensors())
+        var shapes = config.Tensors().ToDictionary(tensor => stored(tensor.Name), tensor => tensor.Shape);
+        var scales = checkpoint.Tensors.Where(StoredBlocks.Are).Select(tensor => StoredBlocks.ScaleName(tensor.Name)).ToHashSet();
+        foreach (var tensor in checkpoint.Tensors.Where(tensor => !scales.Contains(tensor.Name)))
         {
-            var name = stored(published);
-            expected.Add(name);
-            if (!checkpoint.TryGet(name, out var tensor))
-            {
-                yield return $"tensor \"{name}\" {Printable.Shape(shape)} is missing";
-            }
-            else if (!tensor.Shape.AsSpan().SequenceEqual(shape))
-            {
-                yield return $"{tensor.Description}, but {ModelConfig.FileName} asks for {Printable.Shape(shape)}";
-            }
-            else if (tensor.Type is not (TensorType.F32 or TensorType.F16 or TensorType.BF16 or TensorType.Q80 or TensorType.Q40 or TensorType.Q4K or TensorType.Q5K or TensorType.Q6K))
-            {
-                yield return $"{tensor.Description}, but weights are F32, F16 or BF16, or blocks of a GGUF file";
-            }
-        }
-
-        foreach (var tensor in checkpoint.Tensors.Where(tensor => !expected.Contains(tensor.Name)))
-        {
-            yield return $"{tensor.Description} and unexpected";
+            yield return StoredBlocks.Are(tensor) && shapes.TryGetValue(tensor.Name, out var shape)
+                ? (tensor.Type == TensorType.I8 ? "int8" : "int4", shape.Aggregate(1L, (product, size) => product * size))
+                : (tensor.Type.FileName(), tensor.Count);
         }
     }
 

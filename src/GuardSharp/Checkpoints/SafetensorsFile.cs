@@ -33,7 +33,8 @@ internal sealed unsafe class SafetensorsFile : IWeightsFile
     /// <inheritdoc/>
     public long DataStart { get; }
 
-    /// <summary>The texts of <c>__metadata__</c>.</summary>
+    /// <inheritdoc/>
+    /// <remarks>The texts of <c>__metadata__</c>.</remarks>
     public IReadOnlyDictionary<string, string> Metadata { get; }
 
     /// <summary>The tensors, in the order of their data.</summary>

@@ -12,13 +12,14 @@ internal sealed record TensorPlan(string Name, TensorType Type, long[] Shape);
 
 /// <summary>Writes a safetensors file block by block. The file appears under its name only when <see cref="Commit"/> has seen every byte.</summary>
 /// <remarks>
-/// Tensors may be filled in any order, each from its beginning. Data lies by size of number, largest first, so that all of it is aligned.
+/// Tensors may be filled in any order, each from its beginning. The format allows no holes, so data is aligned by its order: tensors whose length is a
+/// multiple of 64 bytes come first, each of them at such a multiple of the file; then the others, the largest numbers first.
 /// Not safe for concurrent use. Without Commit, Dispose removes what was written.
 /// </remarks>
 internal sealed class SafetensorsWriter : IDisposable
 {
-    // The reference writer pads the header to 8 bytes so that the data is aligned in the mapped file.
-    private const int Alignment = 8;
+    // A line of the cache, and the longest vector that a kernel loads. The reference writer aligns data to 8 bytes.
+    private const int Alignment = 64;
 
     private readonly string _path;
     private readonly string _temporaryPath;
@@ -110,10 +111,11 @@ internal sealed class SafetensorsWriter : IDisposable
             File.Delete(_temporaryPath);
         }
     }
+
     private void WriteHeader(IEnumerable<TensorPlan> tensors, IReadOnlyDictionary<string, string> metadata)
     {
-        // A stable sort: equal sizes keep the caller's order.
-        var sorted = tensors.OrderByDescending(tensor => tensor.Type.Size()).ToList();
+        // A stable sort: equals keep the caller's order.
+        var sorted = tensors.OrderByDescending(tensor => ByteCount(tensor) % Alignment == 0).ThenByDescending(tensor => tensor.Type.Size()).ToList();
         var dataBytes = 0L;
         foreach (var tensor in sorted)
         {

@@ -1,5 +1,4 @@
 using System.Runtime.InteropServices;
-using System.Text.Json;
 
 namespace GuardSharp.Checkpoints;
 
@@ -20,7 +19,7 @@ internal sealed class SyntheticModel(GuardManifest manifest, IReadOnlyList<(stri
     public int Seed { get; set; } = 1;
 
     /// <summary>Bytes of all weights.</summary>
-    public long Bytes => Plans().Sum(BytesOf);
+    public long Bytes => Plans().Sum(ShardPlan.BytesOf);
 
     /// <summary>A published size, whole or cut to some of its layers.</summary>
     /// <param name="model">The size.</param>
@@ -53,48 +52,26 @@ internal sealed class SyntheticModel(GuardManifest manifest, IReadOnlyList<(stri
         }
 
         manifest.Write(folder);
-        var shards = Shards();
+        var shards = ShardPlan.Of(Plans(), ShardBytes);
         var noise = new WeightNoise(Seed);
-        for (var i = 0; i < shards.Count; i++)
+        for (var i = 0; i < shards.Shards.Count; i++)
         {
-            WriteShard(Path.Combine(folder, ShardName(i, shards.Count)), shards[i], noise, written, cancellationToken);
+            WriteShard(Path.Combine(folder, shards.FileName(i)), shards.Shards[i], noise, written, cancellationToken);
         }
 
-        if (shards.Count > 1)
-        {
-            ReplacedFile.Write(Path.Combine(folder, ShardIndex.FileName), stream => WriteIndex(stream, shards));
-        }
+        shards.WriteIndex(folder);
     }
 
     private IEnumerable<TensorPlan> Plans() => _config.Tensors().Select(tensor => new TensorPlan(tensor.Name, TensorType.BF16, tensor.Shape));
 
-    private List<List<TensorPlan>> Shards()
-    {
-        var shards = new List<List<TensorPlan>>();
-        var room = 0L;
-        foreach (var plan in Plans())
-        {
-            if (shards.Count == 0 || BytesOf(plan) > room)
-            {
-                shards.Add([]);
-                room = ShardBytes;
-            }
-
-            shards[^1].Add(plan);
-            room -= BytesOf(plan);
-        }
-
-        return shards;
-    }
-
-    private static void WriteShard(string path, List<TensorPlan> plans, WeightNoise noise, Action<long> written, CancellationToken cancellationToken)
+    private static void WriteShard(string path, IReadOnlyList<TensorPlan> plans, WeightNoise noise, Action<long> written, CancellationToken cancellationToken)
     {
         using var writer = SafetensorsWriter.Create(path, plans, new Dictionary<string, string> { ["format"] = "pt" });
         var block = new ushort[BlockNumbers];
         foreach (var plan in plans)
         {
             var numbers = noise.Of(plan.Name);
-            for (var left = BytesOf(plan) / sizeof(ushort); left > 0; left -= BlockNumbers)
+            for (var left = ShardPlan.BytesOf(plan) / sizeof(ushort); left > 0; left -= BlockNumbers)
             {
                 cancellationToken.ThrowIfCancellationRequested();
                 var part = block.AsSpan(0, (int)Math.Min(left, BlockNumbers));
@@ -120,28 +97,4 @@ internal sealed class SyntheticModel(GuardManifest manifest, IReadOnlyList<(stri
         plan.Shape.Length == 1 && plan.Name.EndsWith(".weight", StringComparison.Ordinal) ? 1
         : plan.Shape is [1] ? 0.5f
         : null;
-
-    private static void WriteIndex(Stream stream, List<List<TensorPlan>> shards)
-    {
-        using var json = new Utf8JsonWriter(stream, new JsonWriterOptions { Indented = true });
-        json.WriteStartObject();
-        json.WriteStartObject("metadata");
-        json.WriteNumber("total_size", shards.Sum(shard => shard.Sum(BytesOf)));
-        json.WriteEndObject();
-        json.WriteStartObject("weight_map");
-        for (var i = 0; i < shards.Count; i++)
-        {
-            foreach (var plan in shards[i])
-            {
-                json.WriteString(plan.Name, ShardName(i, shards.Count));
-            }
-        }
-
-        json.WriteEndObject();
-        json.WriteEndObject();
-    }
-
-    private static string ShardName(int index, int count) => count == 1 ? Checkpoint.SingleFileName : $"model-{index + 1:D5}-of-{count:D5}.safetensors";
-
-    private static long BytesOf(TensorPlan plan) => TensorTypes.Bytes(plan.Type, plan.Shape);
 }

@@ -1,4 +1,5 @@
 using GuardSharp.Checkpoints;
+using GuardSharp.Checkpoints.Quantization;
 using GuardSharp.Tensors;
 
 namespace GuardSharp.Models;
@@ -9,10 +10,16 @@ namespace GuardSharp.Models;
 internal sealed class CheckpointWeights(Checkpoint checkpoint, Func<string, string>? storedName = null) : IWeightSource
 {
     private readonly HashSet<string> _used = new(StringComparer.Ordinal);
+    private readonly bool _perToken = checkpoint.ActivationsPerToken;
 
     /// <remarks>A convolution [outputs, channels, height, width] whose steps are its size is a matrix over unfolded patches (model note M8).</remarks>
     public Weight Matrix(string name, int outputs, int inputs)
     {
+        if (checkpoint.TryGet(NameOf(name), out var numbers) && StoredBlocks.Are(numbers))
+        {
+            return Blocks(name, numbers, outputs, inputs);
+        }
+
         var entry = checkpoint.TryGet(NameOf(name), out var stored) && stored.Shape is [_, var channels, var height, var width] && channels * height * width == inputs
             ? Find(name, outputs, channels, height, width)
             : Find(name, outputs, inputs);
@@ -42,9 +49,8 @@ internal sealed class CheckpointWeights(Checkpoint checkpoint, Func<string, stri
     /// <summary>Fails when the checkpoint holds tensors that the network did not ask for: it is then another network than its config.json says.</summary>
     public void RequireAllUsed()
     {
-        // Tables of angles that some exporters save; they are computed from the configuration here.
         var unexpected = checkpoint.Names
-            .Where(name => !_used.Contains(name) && !name.EndsWith("inv_freq", StringComparison.Ordinal) && !name.EndsWith("rope_freqs.weight", StringComparison.Ordinal) && !name.EndsWith("freqs_ci", StringComparison.Ordinal))
+            .Where(name => !_used.Contains(name) && !CheckpointFit.IsTableOfAngles(name))
             .Order(StringComparer.Ordinal)
             .ToList();
         if (unexpected.Count > 0)
@@ -52,6 +58,17 @@ internal sealed class CheckpointWeights(Checkpoint checkpoint, Func<string, stri
             throw new CheckpointException(
                 $"{checkpoint.Folder}: {unexpected.Count} tensors are not part of the network that config.json describes, the first is \"{unexpected[0]}\". Is config.json from the same checkpoint?");
         }
+    }
+
+    /// <remarks>A scale that is not a number makes logits that are none, and the verdict an error: reading all scales here would read every page of them.</remarks>
+    private BlockWeight Blocks(string name, TensorEntry numbers, int outputs, int inputs)
+    {
+        var blocks = StoredBlocks.Of(checkpoint, numbers, outputs, inputs);
+        _used.Add(numbers.Name);
+        _used.Add(StoredBlocks.ScaleName(numbers.Name));
+        var layout = new BlockLayout(
+            blocks.Numbers, blocks.BlockPitch, blocks.RowPitch, blocks.Scales, blocks.ScalePitch, blocks.ScaleRowPitch, blocks.BlocksPerScale);
+        return new BlockWeight(name, outputs, inputs, blocks.Format == NumberFormat.Int8 ? BlockType.Int8 : BlockType.Int4, layout, _perToken);
     }
 
     private string NameOf(string published) => storedName?.Invoke(published) ?? published;

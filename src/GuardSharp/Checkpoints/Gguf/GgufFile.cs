@@ -39,6 +39,10 @@ internal sealed unsafe class GgufFile : IWeightsFile
     /// <inheritdoc/>
     public IReadOnlyCollection<TensorEntry> Tensors { get; }
 
+    /// <inheritdoc/>
+    /// <remarks>None: GGUF's own keys are read by <see cref="Text"/> and its kin.</remarks>
+    public IReadOnlyDictionary<string, string> Metadata => System.Collections.ObjectModel.ReadOnlyDictionary<string, string>.Empty;
+
     private ReadOnlySpan<byte> HeaderBytes => _file.Slice(0, (int)Math.Min(_file.Bytes, int.MaxValue));
 
     /// <summary>Maps a file and checks its header.</summary>

@@ -94,7 +94,7 @@ public sealed class GgufTests : IDisposable
         GgufSample.Of(TestFiles.Golden("llama-tiny", "untied"), GgufSample.Q80).Write(ModelPath);
         var summary = ModelSummary.Read(ModelPath);
         Assert.Empty(summary.Problems);
-        Assert.Equal(["Q8_0", "F16", "F32"], summary.Types.Select(type => type.Type.FileName()));
+        Assert.Equal(["Q8_0", "F16", "F32"], summary.Types.Select(type => type.Type));
         Assert.Equal(summary.Parameters, (long)summary.Config.Parameters());
     }
 
