@@ -94,10 +94,10 @@ public sealed class ModelInfoTests(TestModel model) : IDisposable
     {
         // docs/models.md prints them.
         string[] Shown(string name) => [.. MemoryEstimate.Of(PublishedModel.Find(name).Config()).Select(memory => DiskSpace.Show(memory.Bytes))];
-        Assert.Equal(["24.0 GB", "12.8 GB", "7.7 GB"], Shown("guard-4-12b"));
-        Assert.Equal(["21.3 GB", "11.3 GB", "6.7 GB"], Shown("guard-3-11b-vision"));
-        Assert.Equal(["16.1 GB", "8.5 GB", "4.8 GB"], Shown("guard-3-8b"));
-        Assert.Equal(["2.5 GB", "1.3 GB", "695.4 MB"], Shown("guard-3-1b"));
+        Assert.Equal(["24.0 GB", "12.8 GB", "7.9 GB"], Shown("guard-4-12b"));
+        Assert.Equal(["21.3 GB", "11.4 GB", "7.0 GB"], Shown("guard-3-11b-vision"));
+        Assert.Equal(["16.1 GB", "8.5 GB", "5.0 GB"], Shown("guard-3-8b"));
+        Assert.Equal(["2.5 GB", "1.3 GB", "887.4 MB"], Shown("guard-3-1b"));
         Assert.Equal([393_216, 262_144, 262_144, 65_536], PublishedModel.All.Select(model => MemoryEstimate.PerToken(model.Config())));
     }
 

