@@ -11,7 +11,7 @@ namespace GuardSharp;
 /// <summary>A guard that runs a model in this process: guardsharp-tiny or the folder of a published checkpoint.</summary>
 /// <remarks>
 /// Safe from any thread. One engine thread and its workers compute; callers wait without blocking a thread.
-/// Conversations are not kept: only the keys and values of policy prefixes are.
+/// Keys and values of policies are kept, and for a while those of conversations and pictures (<see cref="GuardOptions.ConversationCacheBytes"/>): in memory only.
 /// </remarks>
 public sealed class GuardClassifier : IGuard
 {
@@ -84,10 +84,12 @@ public sealed class GuardClassifier : IGuard
         var grammar = _model.Grammar(rendered);
         // A model that always writes a prefix reads it with the prompt; the check mode watches whether it would.
         int[] read = request.Check ? [] : [.. grammar.Prefix];
-        var (session, tokens, imageTokens) = await ReadAsync(rendered, read, cancellationToken).ConfigureAwait(false);
+        // The verdict's own question goes with the prompt; the check mode asks another first.
+        int[] first = request.Check ? [] : [grammar.SafeToken, grammar.UnsafeToken];
+        var (session, tokens, imageTokens) = await ReadAsync(rendered, read, first, cancellationToken).ConfigureAwait(false);
         using var prompt = session;
         var reader = new VerdictReader(grammar, ReadingOptionsFor(request, rendered.Policy));
-        var reading = await reader.ReadAsync(new SessionAnswerModel(prompt, read.Length), cancellationToken).ConfigureAwait(false);
+        var reading = await reader.ReadAsync(new SessionAnswerModel(prompt, read.Length, first), cancellationToken).ConfigureAwait(false);
         return new Verdict
         {
             Task = rendered.Task,
@@ -123,12 +125,13 @@ public sealed class GuardClassifier : IGuard
     }
 
     private async Task<(PromptSession Session, int Tokens, int ImageTokens)> ReadAsync(
-        RenderedPrompt rendered, int[] answerPrefix, CancellationToken cancellationToken)
+        RenderedPrompt rendered, int[] answerPrefix, int[] firstTokens, CancellationToken cancellationToken)
     {
+        var asked = firstTokens.Length > 0 ? firstTokens : null;
         if (rendered.Images.Count == 0)
         {
             var text = Encode(rendered, answerPrefix, cancellationToken);
-            return (await _model.Engine.ReadAsync(text, cancellationToken).ConfigureAwait(false), text.Length, 0);
+            return (await _model.Engine.ReadAsync(text, cancellationToken, asked).ConfigureAwait(false), text.Length, 0);
         }
 
         await _pictures.WaitAsync(cancellationToken).ConfigureAwait(false);
@@ -136,7 +139,7 @@ public sealed class GuardClassifier : IGuard
         {
             // Decoding and resizing take milliseconds: conversations with pictures do it side by side.
             var prompt = await Task.Run(() => Encode(rendered, answerPrefix, cancellationToken), cancellationToken).ConfigureAwait(false);
-            var session = await _model.Engine.ReadAsync(prompt, cancellationToken).ConfigureAwait(false);
+            var session = await _model.Engine.ReadAsync(prompt, cancellationToken, asked).ConfigureAwait(false);
             return (session, prompt.Length, _model.Encoder.CountPatches(prompt));
         }
         finally

@@ -28,6 +28,20 @@ public sealed record GuardOptions
     /// <summary>Limits of an image, checked before it is decoded.</summary>
     public ImageLimits Images { get; init; } = new();
 
-    /// <summary>Conversations and questions that may wait. At least 1.</summary>
+    /// <summary>Conversations that may wait or be read at a time; one more is a <see cref="QueueFullException"/>. At least 1.</summary>
     public int QueueCapacity { get; init; } = 4096;
+
+    /// <summary>Bytes of conversations' keys and values that are kept, so that the next turn, or more of a growing response, computes only what is new. Null: a quarter of the model's weights, at most 256 MiB. 0: nothing of a conversation outlives its verdict.</summary>
+    /// <remarks>
+    /// They are numbers from which much of the text could be recovered; they stay in this process's memory and are never written anywhere. A
+    /// verdict of a conversation that begins as another did comes sooner: whoever can measure that learns of it. Set 0 where callers who
+    /// must not learn of each other share a guard. Keys and values of policies are kept in any case.
+    /// </remarks>
+    public long? ConversationCacheBytes { get; init; }
+
+    /// <summary>Bytes of encoded pictures that are kept, found by the content of their pixels. Null: a quarter of the model's weights, at most 512 MiB. 0: none outlives its verdict. The remarks on <see cref="ConversationCacheBytes"/> hold here too.</summary>
+    public long? ImageCacheBytes { get; init; }
+
+    /// <summary>Seconds after their last use for which conversations and pictures are kept at most. At least 1.</summary>
+    public int CacheIdleSeconds { get; init; } = 600;
 }

@@ -99,7 +99,7 @@ internal sealed class LoadedModel : IDisposable
         try
         {
             backend ??= weights => (new CpuOps(options.Threads), weights);
-            return new LoadedModel(folder, options, engine ?? new EngineOptions { QueueCapacity = options.QueueCapacity }, checkpoint, backend);
+            return new LoadedModel(folder, options, engine ?? EngineOptionsFor(options, checkpoint), checkpoint, backend);
         }
         catch
         {
@@ -112,6 +112,24 @@ internal sealed class LoadedModel : IDisposable
     {
         Engine.Dispose();
         _checkpoint.Dispose();
+    }
+
+    private static EngineOptions EngineOptionsFor(GuardOptions options, Checkpoint checkpoint)
+    {
+        ArgumentOutOfRangeException.ThrowIfLessThan(options.QueueCapacity, 1, nameof(options.QueueCapacity));
+        ArgumentOutOfRangeException.ThrowIfLessThan(options.CacheIdleSeconds, 1, nameof(options.CacheIdleSeconds));
+        ArgumentOutOfRangeException.ThrowIfNegative(options.ConversationCacheBytes ?? 0, nameof(options.ConversationCacheBytes));
+        ArgumentOutOfRangeException.ThrowIfNegative(options.ImageCacheBytes ?? 0, nameof(options.ImageCacheBytes));
+
+        // Caches that nobody asked for must not be large beside the model itself.
+        var quarter = checkpoint.Tensors.Sum(tensor => tensor.Bytes) / 4;
+        return new EngineOptions
+        {
+            QueueCapacity = options.QueueCapacity,
+            ConversationCacheBytes = options.ConversationCacheBytes ?? Math.Min(quarter, 256L << 20),
+            ImageCacheBytes = options.ImageCacheBytes ?? Math.Min(quarter, 512L << 20),
+            CacheIdleTime = TimeSpan.FromSeconds(options.CacheIdleSeconds),
+        };
     }
 
     private AnswerGrammar Compile(RenderedPrompt prompt)

@@ -21,7 +21,7 @@ internal sealed class PromptEncoder(ITokenizer tokenizer, IImageMarkup? images)
     public EncodedPrompt Encode(RenderedPrompt prompt, IReadOnlyList<TiledImage> pictures)
     {
         var ids = new List<int>();
-        var prefix = 0;
+        var (prefix, reusable) = (0, 0);
         for (var i = 0; i < prompt.Segments.Count; i++)
         {
             var start = ids.Count;
@@ -34,11 +34,24 @@ internal sealed class PromptEncoder(ITokenizer tokenizer, IImageMarkup? images)
             {
                 prefix += CommonWith(((TextSegment)prompt.Segments[i]).Text[..prompt.PrefixCharacters], ids, start);
             }
+
+            if (i < prompt.ConversationSegments)
+            {
+                reusable = ids.Count;
+            }
+            else if (i == prompt.ConversationSegments && prompt.ConversationCharacters > 0)
+            {
+                // About as many as the question's text has alone: what is kept is compared id by id, so a few more or less do no harm.
+                reusable = Math.Max(reusable, ids.Count - Encode(((TextSegment)prompt.Segments[i]).Text[prompt.ConversationCharacters..]).Length);
+            }
         }
 
         // The last token is always read anew: its row gives the verdict.
         prefix = Math.Min(prefix, ids.Count - 1);
-        return new EncodedPrompt([.. ids.Take(prefix)], [.. ids.Skip(prefix)], [.. pictures.Select(picture => new EncodedImage(picture.Pixels, picture.GridRows, picture.GridColumns))]);
+        return new EncodedPrompt([.. ids.Take(prefix)], [.. ids.Skip(prefix)], [.. pictures.Select(picture => new EncodedImage(picture.Pixels, picture.GridRows, picture.GridColumns))])
+        {
+            Reusable = reusable,
+        };
     }
 
     /// <summary>Ids of plain text.</summary>

@@ -1,3 +1,5 @@
+using System.Diagnostics;
+
 namespace GuardSharp.Engine;
 
 /// <summary>Work that waits in the engine's queue. Completed exactly once, by the engine's thread.</summary>
@@ -5,29 +7,30 @@ internal abstract class EngineJob(CancellationToken cancellation)
 {
     public CancellationToken Cancellation { get; } = cancellation;
 
-    /// <summary>Rows it adds to a forward pass.</summary>
-    public abstract int Rows { get; }
-
     public abstract void Fail(Exception error);
 
     public abstract void Cancel();
 }
 
 /// <summary>Reads a prompt: fills a session's cache.</summary>
-internal sealed class ReadPromptJob(EncodedPrompt prompt, PromptSession session, CancellationToken cancellation) : EngineJob(cancellation)
+/// <param name="prompt">The prompt.</param>
+/// <param name="session">What is filled.</param>
+/// <param name="tokens">Tokens whose logits behind the prompt are wanted at once; null: none are.</param>
+/// <param name="cancellation">Gives the work up.</param>
+internal sealed class ReadPromptJob(EncodedPrompt prompt, PromptSession session, int[]? tokens, CancellationToken cancellation) : EngineJob(cancellation)
 {
     private readonly TaskCompletionSource _done = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
     public EncodedPrompt Prompt { get; } = prompt;
 
-    /// <summary>When it entered the queue, as <see cref="System.Diagnostics.Stopwatch"/> counts.</summary>
-    public long Enqueued { get; } = System.Diagnostics.Stopwatch.GetTimestamp();
+    /// <summary>When it entered the queue, as <see cref="Stopwatch"/> counts.</summary>
+    public long Enqueued { get; } = Stopwatch.GetTimestamp();
 
     public PromptSession Session { get; } = session;
 
-    public Task Task => _done.Task;
+    public int[]? Tokens { get; } = tokens;
 
-    public override int Rows => Prompt.Rest.Length;
+    public Task Task => _done.Task;
 
     public void Complete() => _done.TrySetResult();
 
@@ -49,9 +52,10 @@ internal sealed class NextLogitsJob(
     /// <summary>Tokens whose logits are wanted; empty: the whole vocabulary.</summary>
     public int[] Tokens { get; } = tokens;
 
-    public Task<float[][]> Task => _done.Task;
+    /// <summary>Rows it adds to a pass.</summary>
+    public int Rows { get; } = continuations.Sum(c => c.Length);
 
-    public override int Rows => Continuations.Sum(c => c.Length);
+    public Task<float[][]> Task => _done.Task;
 
     public void Complete(float[][] logits) => _done.TrySetResult(logits);
 
@@ -64,8 +68,6 @@ internal sealed class NextLogitsJob(
 internal sealed class WakeJob() : EngineJob(CancellationToken.None)
 {
     public static WakeJob Instance { get; } = new();
-
-    public override int Rows => 0;
 
     public override void Fail(Exception error)
     {

@@ -1,96 +1,250 @@
-using System.Diagnostics;
-using System.Runtime.InteropServices;
 using GuardSharp.Models;
 using GuardSharp.Tensors;
 
 namespace GuardSharp.Engine;
 
-/// <summary>Turns jobs into forward passes. Belongs to the engine's thread.</summary>
-internal sealed class EngineWorker(ITensorOps ops, IGuardNetwork network, TileTokens images, EngineOptions options) : IDisposable
+/// <summary>Turns jobs into forward passes, each made of pieces of several prompts and of answers. Belongs to the engine's thread.</summary>
+internal sealed class EngineWorker : IDisposable
 {
-    private readonly PrefixCache _prefixes = new(options.CachedPrefixes);
-    private readonly PictureEncoder _pictures = new(ops, network, images, options);
+    private readonly ITensorOps _ops;
+    private readonly EngineOptions _options;
+    private readonly EngineMetrics _metrics;
+    private readonly CacheMemory _memory;
+    private readonly PromptCache _prompts;
+    private readonly PictureStore _pictures;
+    private readonly PassRunner _passes;
+    private readonly ReadingQueue _readings;
+    private readonly List<NextLogitsJob> _questions = [];
+
+    public EngineWorker(ITensorOps ops, IGuardNetwork network, TileTokens images, EngineOptions options, EngineMetrics metrics)
+    {
+        (_ops, _options, _metrics) = (ops, options, metrics);
+        _memory = new CacheMemory(ops, network.Shape);
+        _prompts = new PromptCache(_memory, options);
+        _pictures = new PictureStore(ops, network, images, options, _memory, metrics);
+        _passes = new PassRunner(ops, network, images, metrics);
+        _readings = new ReadingQueue(_prompts, _pictures, _memory, images.PatchToken, metrics);
+    }
+
+    /// <summary>Bytes of memory by use; "live" is everything. Safe from any thread.</summary>
+    public IEnumerable<(string Cache, long Bytes)> CacheBytes =>
+        [("live", _memory.Bytes), ("conversation", _prompts.ConversationBytes), ("image", _pictures.IdleBytes)];
+
+    /// <summary>Bytes of all living caches. Safe from any thread.</summary>
+    public long LiveBytes => _memory.Bytes;
+
+    /// <summary>Whether there is nothing to compute.</summary>
+    public bool IsIdle => _readings.Count == 0 && _questions.Count == 0;
 
     /// <summary>Whether the keys and values of a prompt's prefix may be shared. Safe from any thread.</summary>
     public bool MaySharePrefix(EncodedPrompt prompt) => _pictures.MaySharePrefix(prompt);
 
-    /// <summary>Runs jobs together. Either all of them complete, or none does and the error is thrown.</summary>
-    public void Run(IReadOnlyList<EngineJob> jobs)
+    /// <summary>Takes a job over, to be completed by later steps.</summary>
+    public void Add(EngineJob job)
     {
-        using var scope = ops.Scope();
-        var prompts = jobs.OfType<ReadPromptJob>().ToList();
-        if (prompts.Count > 0)
+        if (job is ReadPromptJob read)
         {
-            ReadPrompts(prompts);
+            _readings.Add(read);
         }
-
-        var questions = jobs.OfType<NextLogitsJob>().ToList();
-        var answers = questions.Count > 0 ? Answer(questions) : [];
-        prompts.ForEach(p => p.Complete());
-        for (var i = 0; i < questions.Count; i++)
+        else if (job is NextLogitsJob question)
         {
-            questions[i].Complete(answers[i]);
+            _questions.Add(question);
         }
     }
 
-    /// <summary>Frees what a session holds.</summary>
+    /// <summary>Frees what nobody waits for, runs one pass, and completes the jobs that are done by it.</summary>
+    public void Step()
+    {
+        _readings.DropGivenUp();
+        DropQuestions();
+        if (IsIdle)
+        {
+            return;
+        }
+
+        using var scope = _ops.Scope();
+        var questions = TakeQuestions();
+        try
+        {
+            _readings.EncodePictures();
+            Run(questions);
+        }
+        catch (Exception error)
+        {
+            // Errors of single jobs were dealt with; of others, such as one of a listener to metrics, nobody may wait forever.
+            questions.ForEach(question => question.Job.Fail(error));
+            Abandon(() => error);
+        }
+    }
+
+    /// <summary>Takes back what a session holds: its keys and values are kept for the conversation's next turn, or freed.</summary>
     public void Free(PromptSession session)
     {
-        session.Cache?.Dispose();
-        session.Cache = null;
-        session.Pictures?.Dispose();
-        session.Pictures = null;
-        if (session.Prefix is { } prefix)
+        if (session.Cache is { } cache && session.Below is { } below)
         {
-            prefix.Users--;
-            session.Prefix = null;
-            _prefixes.Trim();
+            if (session.IsCancelled)
+            {
+                _memory.Free(cache);
+            }
+            else
+            {
+                _prompts.Keep(below, session.Keys, cache, session.Reusable);
+            }
+
+            _prompts.Release(below);
+            _pictures.Release(session.Pictures);
+            (session.Cache, session.Below, session.Pictures) = (null, null, null);
         }
+    }
+
+    /// <summary>Frees what was not used for too long. Returns how long the next entry has still to live; null where there is none.</summary>
+    public TimeSpan? Expire()
+    {
+        var (prompt, picture) = (_prompts.Expire(), _pictures.Expire());
+        return prompt is null || picture < prompt ? picture : prompt;
+    }
+
+    /// <summary>Fails all work that is not done.</summary>
+    public void Abandon(Func<Exception> error)
+    {
+        _readings.FailAll(error);
+        _questions.ForEach(question => question.Fail(error()));
+        _questions.Clear();
     }
 
     public void Dispose()
     {
-        _prefixes.Dispose();
-        ops.Dispose();
+        _prompts.Dispose();
+        _pictures.Dispose();
+        _ops.Dispose();
     }
 
-    private void ReadPrompts(List<ReadPromptJob> jobs)
+    private void Run(List<(NextLogitsJob Job, List<Piece> Pieces)> questions)
     {
-        foreach (var job in jobs)
+        var rows = questions.Sum(question => question.Job.Rows);
+        var readings = rows < _options.MaxBatchTokens ? _readings.Choose(_options.MaxBatchTokens - rows) : [];
+        foreach (var pass in InPasses([.. questions.SelectMany(question => question.Pieces), .. readings.Select(reading => reading.Piece)]))
         {
-            Free(job.Session);
-            job.Session.Queued = Stopwatch.GetElapsedTime(job.Enqueued);
-            job.Session.Prefix = PrefixOf(job.Prompt);
-            job.Session.Cache = NewCache(job.Prompt.Rest.Length, job.Session.Prefix?.Cache);
-            job.Session.Pictures = _pictures.Remember(job.Prompt);
+            _passes.Run(pass);
         }
 
-        foreach (var group in InPasses(jobs))
+        var answers = new AnswerBatch(_passes);
+        foreach (var (job, pieces) in questions)
         {
-            var rows = Feed([.. group.Select(j => new Piece(j.Session.Cache!, j.Prompt.Rest, _pictures.Patches(j.Prompt.Images), j.Session.Pictures))]);
-            for (var i = 0; i < group.Count; i++)
+            Ask(answers, job, pieces);
+        }
+
+        foreach (var reading in _readings.Advance(readings))
+        {
+            Finish(answers, reading);
+        }
+
+        answers.Run();
+    }
+
+    private void DropQuestions() => _questions.RemoveAll(question =>
+    {
+        if (question.Cancellation.IsCancellationRequested)
+        {
+            question.Cancel();
+            return true;
+        }
+
+        // A session cancelled by its owner may still have a job behind it; its cache is gone then.
+        if (question.Session.Cache is null)
+        {
+            question.Fail(new ObjectDisposedException(nameof(PromptSession)));
+            return true;
+        }
+
+        return false;
+    });
+
+    /// <summary>Questions that fit one pass, at least one of them: they end verdicts, so they come before prompts.</summary>
+    private List<(NextLogitsJob Job, List<Piece> Pieces)> TakeQuestions()
+    {
+        var (count, rows) = (0, 0);
+        while (count < _questions.Count && (count == 0 || rows + _questions[count].Rows <= _options.MaxBatchTokens))
+        {
+            rows += _questions[count++].Rows;
+        }
+
+        var taken = _questions.GetRange(0, count);
+        _questions.RemoveRange(0, count);
+        var result = new List<(NextLogitsJob, List<Piece>)>(count);
+        foreach (var job in taken)
+        {
+            var pieces = new List<Piece>();
+            try
             {
-                group[i].Session.LastRow = rows[i];
+                var prompt = job.Session.Cache!;
+                foreach (var continuation in job.Continuations.Where(c => c.Length > 0))
+                {
+                    pieces.Add(new Piece(_memory.Create(continuation.Length, prompt, prompt.Length), continuation, job.Session.Pictures, 0));
+                }
+
+                result.Add((job, pieces));
+            }
+            catch (Exception error)
+            {
+                pieces.ForEach(piece => _memory.Free(piece.Cache));
+                job.Fail(error);
             }
         }
+
+        return result;
     }
 
-    /// <summary>Groups of prompts that fit one pass.</summary>
-    private IEnumerable<List<ReadPromptJob>> InPasses(List<ReadPromptJob> jobs)
+    private void Ask(AnswerBatch answers, NextLogitsJob job, List<Piece> pieces)
     {
-        var group = new List<ReadPromptJob>();
-        var rows = 0;
-        foreach (var job in jobs)
+        pieces.ForEach(piece => _memory.Free(piece.Cache));
+        if (pieces.Find(piece => piece.Error is not null)?.Error is { } error)
         {
-            if (rows + job.Rows > options.MaxBatchTokens && group.Count > 0)
+            job.Fail(error);
+            return;
+        }
+
+        var next = 0;
+        float[][] rows = [.. job.Continuations.Select(c => c.Length > 0 ? pieces[next++].Row : job.Session.LastRow)];
+        answers.Add(rows, job.Tokens, job.Complete, job.Fail);
+    }
+
+    private void Finish(AnswerBatch answers, PromptReading reading)
+    {
+        var job = reading.Job!;
+        _metrics.PromptRead(reading.Waited, reading.Cache!.OwnLength, reading.Cache.Start);
+        if (job.Tokens is not { } tokens)
+        {
+            job.Complete();
+            return;
+        }
+
+        answers.Add(
+            [job.Session.LastRow],
+            tokens,
+            logits =>
+            {
+                job.Session.FirstLogits = logits[0];
+                job.Complete();
+            },
+            job.Fail);
+    }
+
+    /// <summary>Groups of pieces that fit one pass; more than one only where a single question is larger.</summary>
+    private IEnumerable<List<Piece>> InPasses(List<Piece> pieces)
+    {
+        var group = new List<Piece>();
+        var rows = 0;
+        foreach (var piece in pieces)
+        {
+            if (rows + piece.Ids.Length > _options.MaxBatchTokens && group.Count > 0)
             {
                 yield return group;
-                group = [];
-                rows = 0;
+                (group, rows) = ([], 0);
             }
 
-            group.Add(job);
-            rows += job.Rows;
+            group.Add(piece);
+            rows += piece.Ids.Length;
         }
 
         if (group.Count > 0)
@@ -98,152 +252,4 @@ internal sealed class EngineWorker(ITensorOps ops, IGuardNetwork network, TileTo
             yield return group;
         }
     }
-
-    private PrefixEntry? PrefixOf(EncodedPrompt prompt)
-    {
-        if (prompt.Prefix.Length == 0)
-        {
-            return null;
-        }
-
-        var entry = _prefixes.Find(prompt.Prefix);
-        if (entry is null)
-        {
-            var cache = NewCache(prompt.Prefix.Length, null);
-            try
-            {
-                Feed([new Piece(cache, prompt.Prefix, null, null)]);
-            }
-            catch
-            {
-                cache.Dispose();
-                throw;
-            }
-
-            entry = _prefixes.Add(prompt.Prefix, cache);
-        }
-
-        entry.Users++;
-        return entry;
-    }
-
-    private float[][][] Answer(List<NextLogitsJob> jobs)
-    {
-        // A session cancelled by its owner may still have a job behind it; its cache is gone then.
-        var pieces = new List<Piece>();
-        try
-        {
-            foreach (var job in jobs)
-            {
-                var cache = job.Session.Cache ?? throw new ObjectDisposedException(nameof(PromptSession));
-                foreach (var continuation in job.Continuations.Where(c => c.Length > 0))
-                {
-                    pieces.Add(new Piece(NewCache(continuation.Length, cache), continuation, null, job.Session.Pictures));
-                }
-            }
-
-            var rows = pieces.Count > 0 ? Feed(pieces) : [];
-            var next = 0;
-            return [.. jobs.Select(job => Logits(job, [.. job.Continuations.Select(c => c.Length > 0 ? rows[next++] : job.Session.LastRow)]))];
-        }
-        finally
-        {
-            pieces.ForEach(p => p.Cache.Dispose());
-        }
-    }
-
-    private float[][] Logits(NextLogitsJob job, float[][] rows)
-    {
-        var hidden = network.Shape.HiddenSize;
-        var all = new float[rows.Length * hidden];
-        for (var i = 0; i < rows.Length; i++)
-        {
-            rows[i].CopyTo(all, i * hidden);
-        }
-
-        var logits = network.Logits(ops.Upload(all, rows.Length, hidden), job.Tokens);
-        var values = new float[logits.Length];
-        ops.Read(logits, values);
-        return [.. values.Chunk(logits.Columns)];
-    }
-
-    /// <summary>Appends ids to caches; the final, normed row of each sequence's last token. A lone long sequence runs in several passes.</summary>
-    private float[][] Feed(IReadOnlyList<Piece> pieces)
-    {
-        if (pieces.Count > 1 || pieces[0].Ids.Length <= options.MaxBatchTokens)
-        {
-            return Pass(pieces);
-        }
-
-        var (cache, ids, patches, pictures) = pieces[0];
-        float[][] last = [];
-        var patch = 0;
-        for (var start = 0; start < ids.Length; start += options.MaxBatchTokens)
-        {
-            var part = ids[start..Math.Min(ids.Length, start + options.MaxBatchTokens)];
-            var inPart = part.Count(id => id == images.PatchToken);
-            using var scope = ops.Scope();
-            var inPlace = patches is { } all && inPart > 0 ? ops.GatherRows(all, [.. Enumerable.Range(patch, inPart)]) : default(Tensor?);
-            last = Pass([new Piece(cache, part, inPlace, pictures)]);
-            patch += inPart;
-        }
-
-        return last;
-    }
-
-    private float[][] Pass(IReadOnlyList<Piece> pieces)
-    {
-        using var scope = ops.Scope();
-        var ids = new List<int>();
-        var sequences = new SequenceSpan[pieces.Count];
-        var last = new int[pieces.Count];
-        for (var i = 0; i < pieces.Count; i++)
-        {
-            sequences[i] = SequenceSpan.Self(ids.Count, pieces[i].Ids.Length, pieces[i].Cache);
-            ids.AddRange(pieces[i].Ids);
-            last[i] = ids.Count - 1;
-        }
-
-        var reading = _pictures.Reading(sequences, [.. pieces.Select(piece => piece.Pictures)]);
-        var hidden = ForwardPass.Run(ops, network, Embed(CollectionsMarshal.AsSpan(ids), pieces), sequences, reading, last);
-        var final = network.Final(hidden, [.. Enumerable.Range(0, last.Length)]);
-        var values = new float[final.Length];
-        ops.Read(final, values);
-        return [.. values.Chunk(final.Columns)];
-    }
-
-    /// <summary>Embeddings of all rows, image tokens replaced by encoded patches: [N, hidden].</summary>
-    private Tensor Embed(ReadOnlySpan<int> ids, IReadOnlyList<Piece> pieces)
-    {
-        var text = network.Embed(ids);
-        Tensor? patches = null;
-        foreach (var piece in pieces.Where(p => p.Patches is not null))
-        {
-            patches = patches is { } before ? ops.ConcatRows(before, piece.Patches!.Value) : piece.Patches;
-        }
-
-        if (patches is not { } all)
-        {
-            return text;
-        }
-
-        var places = new List<int>(all.Rows);
-        for (var i = 0; i < ids.Length; i++)
-        {
-            if (ids[i] == images.PatchToken)
-            {
-                places.Add(i);
-            }
-        }
-
-        return places.Count == all.Rows
-            ? ops.ScatterRows(text, CollectionsMarshal.AsSpan(places), all)
-            : throw new ArgumentException($"The prompts have {places.Count} image tokens, their images give {all.Rows}.");
-    }
-
-    private KvCache NewCache(int capacity, KvCache? parent) =>
-        ops.CreateCache(network.Shape.Layers, network.Shape.KeyColumns, capacity, parent);
-
-    /// <summary>Ids to be appended to a cache, what stands in place of their image tokens, and what cross-attention reads beside them.</summary>
-    private readonly record struct Piece(KvCache Cache, int[] Ids, Tensor? Patches, PictureMemory? Pictures);
 }

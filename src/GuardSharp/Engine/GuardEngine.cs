@@ -6,16 +6,18 @@ namespace GuardSharp.Engine;
 
 /// <summary>Token ids and pixels in, logits out: one bounded queue and one thread that owns the device. Knows nothing about text.</summary>
 /// <remarks>
-/// Its methods are safe from any thread. Jobs that wait together run in one forward pass, rows laid end to end.
-/// Content never leaves it: it keeps keys and values of prefixes only (policies), never of conversations.
+/// Its methods are safe from any thread. What waits together runs in one forward pass, rows laid end to end. Keys and values stay in it:
+/// those of prefixes (policies), and of conversations and pictures as far as its options allow.
 /// </remarks>
 internal sealed class GuardEngine : IDisposable
 {
     private readonly EngineOptions _options;
+    private readonly EngineMetrics _metrics = new();
     private readonly EngineWorker _worker;
-    private readonly BlockingCollection<EngineJob> _queue;
+    private readonly BlockingCollection<EngineJob> _queue = [];
     private readonly ConcurrentQueue<PromptSession> _released = new();
     private readonly Thread _thread;
+    private int _waiting;
     private int _disposed;
     private int _wakes;
 
@@ -26,22 +28,40 @@ internal sealed class GuardEngine : IDisposable
     public GuardEngine(ITensorOps ops, IGuardNetwork network, TileTokens images, EngineOptions options)
     {
         _options = options;
-        _worker = new EngineWorker(ops, network, images, options);
-        _queue = new BlockingCollection<EngineJob>(options.QueueCapacity);
+        _worker = new EngineWorker(ops, network, images, options, _metrics);
+        _metrics.Observe(() => Volatile.Read(ref _waiting), () => _worker.CacheBytes);
         _thread = new Thread(Work) { IsBackground = true, Name = "GuardSharp engine" };
         _thread.Start();
     }
 
+    /// <summary>Bytes of all keys, values and encoded pictures that live now.</summary>
+    public long LiveCacheBytes => _worker.LiveBytes;
+
     /// <summary>Reads a prompt.</summary>
-    /// <exception cref="QueueFullException">Too many jobs wait.</exception>
-    public async Task<PromptSession> ReadAsync(EncodedPrompt prompt, CancellationToken cancellation)
+    /// <param name="prompt">The prompt.</param>
+    /// <param name="cancellation">Gives it up: what was read of it is freed before the next pass.</param>
+    /// <param name="tokens">Tokens whose logits right behind the prompt are wanted with it (<see cref="PromptSession.FirstLogits"/>); null: none.</param>
+    /// <exception cref="QueueFullException">Too many prompts wait.</exception>
+    public async Task<PromptSession> ReadAsync(EncodedPrompt prompt, CancellationToken cancellation, int[]? tokens = null)
     {
-        var session = new PromptSession(this);
+        if (Interlocked.Increment(ref _waiting) > _options.QueueCapacity)
+        {
+            Interlocked.Decrement(ref _waiting);
+            throw new QueueFullException(_options.QueueCapacity);
+        }
+
+        var session = new PromptSession(this, prompt, cancellation);
         try
         {
+            foreach (var image in prompt.Images)
+            {
+                // Hashed here, by the caller's thread: the engine's has other work.
+                _ = image.Digest;
+            }
+
             // A prefix that reads the picture behind it (model note M4) is this picture's alone.
-            var own = _worker.MaySharePrefix(prompt) ? prompt : prompt with { Prefix = [], Rest = [.. prompt.Prefix, .. prompt.Rest] };
-            var job = new ReadPromptJob(own, session, cancellation);
+            var own = _worker.MaySharePrefix(prompt) ? prompt : prompt with { Prefix = [], Rest = prompt.AllIds() };
+            var job = new ReadPromptJob(own, session, tokens, cancellation);
             Enqueue(job);
             await job.Task.WaitAsync(cancellation).ConfigureAwait(false);
             return session;
@@ -51,31 +71,9 @@ internal sealed class GuardEngine : IDisposable
             session.Dispose();
             throw;
         }
-    }
-
-    internal Task<float[][]> NextLogitsAsync(NextLogitsJob job)
-    {
-        Enqueue(job);
-        return job.Task.WaitAsync(job.Cancellation);
-    }
-
-    internal void Release(PromptSession session)
-    {
-        // Caches belong to the engine's thread; it frees them between two passes, at the latest when it ends.
-        _released.Enqueue(session);
-        if (Interlocked.Exchange(ref _wakes, 1) == 1)
+        finally
         {
-            // One wake-up waits already; more would only take places of real work.
-            return;
-        }
-
-        try
-        {
-            _queue.TryAdd(WakeJob.Instance);
-        }
-        catch (InvalidOperationException)
-        {
-            // The engine is ending and frees everything.
+            Interlocked.Decrement(ref _waiting);
         }
     }
 
@@ -93,6 +91,34 @@ internal sealed class GuardEngine : IDisposable
         if (isFirst)
         {
             _queue.Dispose();
+            _metrics.Dispose();
+        }
+    }
+
+    // Questions are not refused: each belongs to a prompt that was let in, and ends it.
+    internal Task<float[][]> NextLogitsAsync(NextLogitsJob job)
+    {
+        Enqueue(job);
+        return job.Task.WaitAsync(job.Cancellation);
+    }
+
+    internal void Release(PromptSession session)
+    {
+        // Caches belong to the engine's thread; it frees them between two passes, at the latest when it ends.
+        _released.Enqueue(session);
+        if (Interlocked.Exchange(ref _wakes, 1) == 1)
+        {
+            // One wake-up waits already.
+            return;
+        }
+
+        try
+        {
+            _queue.Add(WakeJob.Instance);
+        }
+        catch (InvalidOperationException)
+        {
+            // The engine is ending and frees everything.
         }
     }
 
@@ -100,10 +126,7 @@ internal sealed class GuardEngine : IDisposable
     {
         try
         {
-            if (!_queue.TryAdd(job))
-            {
-                throw new QueueFullException(_options.QueueCapacity);
-            }
+            _queue.Add(job);
         }
         catch (InvalidOperationException)
         {
@@ -113,67 +136,37 @@ internal sealed class GuardEngine : IDisposable
 
     private void Work()
     {
-        var batch = new List<EngineJob>();
-        while (_queue.TryTake(out var first, Timeout.Infinite))
+        while (!_queue.IsCompleted)
         {
+            TakeJobs();
             FreeReleased();
-            batch.Clear();
-            Take(first, batch);
-            var rows = first.Rows;
-            while (rows < _options.MaxBatchTokens && _queue.TryTake(out var next))
+            if (Volatile.Read(ref _disposed) != 0)
             {
-                Take(next, batch);
-                rows += next.Rows;
+                _worker.Abandon(() => new ObjectDisposedException(nameof(GuardEngine), "The guard was disposed while this conversation waited."));
             }
 
-            if (batch.Count > 0)
-            {
-                Run(batch);
-            }
+            _worker.Step();
         }
 
         FreeReleased();
         _worker.Dispose();
     }
 
-    private void Take(EngineJob job, List<EngineJob> batch)
+    /// <summary>Takes all jobs that wait; with nothing to compute it waits for one, or until something kept has to be forgotten.</summary>
+    private void TakeJobs()
     {
-        if (job is WakeJob)
+        var wait = _worker.IsIdle ? _worker.Expire() ?? Timeout.InfiniteTimeSpan : TimeSpan.Zero;
+        while (_queue.TryTake(out var job, wait))
         {
-            return;
-        }
-
-        if (Volatile.Read(ref _disposed) != 0)
-        {
-            job.Fail(new ObjectDisposedException(nameof(GuardEngine), "The guard was disposed while this conversation waited."));
-        }
-        else if (job.Cancellation.IsCancellationRequested)
-        {
-            job.Cancel();
-        }
-        else
-        {
-            batch.Add(job);
-        }
-    }
-
-    private void Run(List<EngineJob> batch)
-    {
-        try
-        {
-            _worker.Run(batch);
-        }
-        catch (Exception) when (batch.Count > 1)
-        {
-            // One bad job must not fail its neighbours: each runs again alone and keeps its own error.
-            foreach (var job in batch)
+            wait = TimeSpan.Zero;
+            if (job.Cancellation.IsCancellationRequested)
             {
-                Run([job]);
+                job.Cancel();
             }
-        }
-        catch (Exception error)
-        {
-            batch[0].Fail(error);
+            else
+            {
+                _worker.Add(job);
+            }
         }
     }
 

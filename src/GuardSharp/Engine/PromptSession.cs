@@ -1,28 +1,42 @@
-using GuardSharp.Models;
 using GuardSharp.Tensors;
 
 namespace GuardSharp.Engine;
 
-/// <summary>A prompt the network has read. Answers questions about what comes next; dispose it to give its memory back.</summary>
+/// <summary>A prompt the network has read. Answers questions about what comes next; dispose it to give its memory back, or over to the conversation cache.</summary>
 /// <remarks>Its fields belong to the engine's thread.</remarks>
-internal sealed class PromptSession(GuardEngine engine) : IDisposable
+internal sealed class PromptSession(GuardEngine engine, EncodedPrompt prompt, CancellationToken cancellation) : IDisposable
 {
     private int _disposed;
 
-    /// <summary>Keys and values of the prompt behind its prefix; the prefix's cache is the parent.</summary>
+    /// <summary>Whether it was disposed. Safe from any thread.</summary>
+    internal bool IsReleased => Volatile.Read(ref _disposed) != 0;
+
+    /// <summary>Whether its owner gave up: nothing of it is kept then.</summary>
+    internal bool IsCancelled => cancellation.IsCancellationRequested;
+
+    /// <summary>Positions that the conversation's next turn may use.</summary>
+    internal int Reusable { get; } = prompt.Reusable;
+
+    /// <summary>What its keys and values depend on.</summary>
+    internal long[] Keys { get; set; } = [];
+
+    /// <summary>Keys and values of the prompt behind what was known of it.</summary>
     internal KvCache? Cache { get; set; }
 
-    /// <summary>The prefix the cache stands on; it may not be evicted while a session lives.</summary>
-    internal PrefixEntry? Prefix { get; set; }
+    /// <summary>The entry the cache stands on, held as long as the session lives.</summary>
+    internal CachedPrompt? Below { get; set; }
 
-    /// <summary>The prompt's pictures as cross-attention reads them, if it reads any.</summary>
-    internal PictureMemory? Pictures { get; set; }
+    /// <summary>The prompt's pictures, if it has any.</summary>
+    internal PromptPictures? Pictures { get; set; }
 
     /// <summary>The final, normed row of the prompt's last token.</summary>
     internal float[] LastRow { get; set; } = [];
 
     /// <summary>How long the prompt waited in the queue.</summary>
     public TimeSpan Queued { get; internal set; }
+
+    /// <summary>Logits right behind the prompt, of the tokens that were asked for with it.</summary>
+    public float[]? FirstLogits { get; internal set; }
 
     /// <summary>Logits of the next token behind the prompt followed by each continuation.</summary>
     /// <param name="continuations">Ids appended to the prompt; an empty one asks for the token right behind the prompt.</param>

@@ -67,6 +67,11 @@ internal sealed class PictureMemory : IDisposable
         return new PictureMemory(sight, firstRows, null, cache);
     }
 
+    /// <summary>The same pictures as another sequence sees them. Shares the memory of this one, which has to outlive it and alone is disposed.</summary>
+    public PictureMemory For(PictureSight sight) => sight.Pictures == Sight.Pictures
+        ? new PictureMemory(sight, _firstRows, Encoded, Cache)
+        : throw new ArgumentException($"The prompt has {sight.Pictures} image tokens, but {Sight.Pictures} pictures were given.", nameof(sight));
+
     /// <summary>The rows that a run of tokens sees.</summary>
     public CacheWindow Window(SightRun run) => run.Pictures == 0
         ? new CacheWindow(0, Encoded?.Rows ?? Cache!.Length)

@@ -30,11 +30,14 @@ internal static class CompactTemplate
             writer.Text(string.Join('\n', turn.Texts.Select(t => turn.Label + t)));
         }
 
+        writer.Special(End);
         return new RenderedPrompt
         {
-            Segments = writer.Special(End).Finish(),
+            Segments = writer.Finish(),
             PrefixSegments = 2,
             PrefixCharacters = 0,
+            ConversationSegments = writer.Closed - 1,
+            ConversationCharacters = 0,
             Task = turns.Last.IsAgent ? VerdictTask.ResponseClassification : VerdictTask.PromptClassification,
             Policy = policy,
             Images = turns.Images,

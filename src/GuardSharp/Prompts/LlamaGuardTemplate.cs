@@ -28,12 +28,15 @@ internal static class LlamaGuardTemplate
         var (prefixSegments, prefixCharacters) = wording.ImagesFirst && turns.Images.Count > 0 ? (0, 0) : (writer.Closed, writer.OpenCharacters);
         foreach (var turn in turns.Turns)
             WriteTurn(writer, wording, turn);
+        var (segments, characters) = (writer.Closed, writer.OpenCharacters);
         WriteQuestion(writer, wording, role);
         return new RenderedPrompt
         {
             Segments = writer.Finish(),
             PrefixSegments = prefixSegments,
             PrefixCharacters = prefixCharacters,
+            ConversationSegments = segments,
+            ConversationCharacters = characters,
             Task = turns.Last.IsAgent ? VerdictTask.ResponseClassification : VerdictTask.PromptClassification,
             Policy = policy,
             Images = turns.Images,

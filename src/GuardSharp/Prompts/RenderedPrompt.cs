@@ -16,6 +16,12 @@ internal sealed record RenderedPrompt
     /// <remarks>Byte pairs may form across this place: cache the tokens that both encodings have in common.</remarks>
     public required int PrefixCharacters { get; init; }
 
+    /// <summary>How many leading segments the conversation's next turn would begin with as well: all before the question about it.</summary>
+    public required int ConversationSegments { get; init; }
+
+    /// <summary>How many characters of the text segment after them belong to the conversation too; 0 where it ends at a segment's end.</summary>
+    public required int ConversationCharacters { get; init; }
+
     /// <summary>What is judged.</summary>
     public required VerdictTask Task { get; init; }
 

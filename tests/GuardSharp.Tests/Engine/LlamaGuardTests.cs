@@ -25,7 +25,8 @@ public sealed class LlamaGuardTests : IDisposable
         Assert.InRange(verdict.UnsafeProbability, 0, 1);
         Assert.Equal(13, verdict.CategoryProbabilities.Count);
         var again = await guard.ClassifyAsync(conversation, cancellationToken: TestContext.Current.CancellationToken);
-        Assert.Equal(verdict.UnsafeProbability, again.UnsafeProbability);
+        // The second time most of the conversation is known: float32 sums run in another order.
+        Assert.Equal(verdict.UnsafeProbability, again.UnsafeProbability, 1e-5);
     }
 
     [Fact]

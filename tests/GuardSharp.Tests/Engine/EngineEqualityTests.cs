@@ -1,0 +1,92 @@
+using GuardSharp.Engine;
+using GuardSharp.Models;
+
+namespace GuardSharp.Tests.Engine;
+
+/// <summary>Whatever runs together, in pieces, on cached beginnings or beside cancelled work gives the numbers of one prompt alone without any cache.</summary>
+public class EngineEqualityTests
+{
+    // Logits of size up to 10; float32 sums run in another order: other rows stand in the same pass, keys come in other blocks.
+    private const float Tolerance = 1e-4f;
+
+    private static readonly EngineOptions _plain = new() { CachedPrefixes = 0, MaxBatchTokens = 4096 };
+
+    // A budget of about two prompts evicts all the time; rows of 64 cut most prompts into pieces.
+    private static readonly EngineOptions[] _options =
+    [
+        new() { MaxBatchTokens = 64, ConversationCacheBytes = 1 << 26, ImageCacheBytes = 1 << 26 },
+        new() { MaxBatchTokens = 100, ConversationCacheBytes = 200_000, ImageCacheBytes = 60_000, CachedPrefixes = 1 },
+        new() { MaxBatchTokens = 1024, ConversationCacheBytes = 1 << 20, CachedPrefixes = 2, MaxTilesPerPass = 1 },
+        new() { MaxBatchTokens = 64, ConversationCacheBytes = 1 << 22, CachedPrefixes = 0, CacheIdleTime = TimeSpan.FromMilliseconds(2) },
+        new() { MaxBatchTokens = 200 },
+    ];
+
+    [Theory]
+    [InlineData("llama-tiny/tied", 0, 50, MaskedRows.HuggingFace)]
+    [InlineData("llama4-guard-tiny", 0, 34, MaskedRows.HuggingFace)]
+    [InlineData("llama4-tiny", 3, 8, MaskedRows.HuggingFace)]
+    [InlineData("mllama-tiny", 3, 5, MaskedRows.HuggingFace)]
+    [InlineData("mllama-tiny", 3, 3, MaskedRows.Meta)]
+    public async Task Mixes_of_requests_give_the_logits_of_each_request_alone(string golden, int pictures, int mixesPerEngine, MaskedRows maskedRows)
+    {
+        using var model = EngineModel.Open(golden, maskedRows);
+        var (alone, _) = model.Start(_plain);
+        using var plain = alone;
+        for (var i = 0; i < _options.Length; i++)
+        {
+            var (engine, network) = model.Start(_options[i]);
+            using var mixed = engine;
+            var tokens = 0;
+            var mix = new RequestMix(model, i, pictures);
+            var random = new Random(i);
+            for (var n = 0; n < mixesPerEngine; n++)
+            {
+                List<EngineRequest> requests = [.. Enumerable.Range(0, random.Next(1, 8)).Select(_ => mix.Next())];
+                var seen = await Task.WhenAll(requests.Select((request, r) => AskAsync(mixed, request, random.Next(6) == 0 ? random.Next(1, 4) : 0)));
+                tokens += requests.Sum(request => request.Prompt.Length);
+                for (var r = 0; r < requests.Count; r++)
+                {
+                    AssertEqual(await AskAsync(plain, requests[r], 0), seen[r], $"{golden}, engine {i}, mix {n}, request {r}");
+                }
+            }
+
+            // The first engine forgets nothing: much of what it is asked it has read before.
+            Assert.True(i > 0 || network.Passes.Sum() < tokens * 0.8, $"{golden}: {network.Passes.Sum()} rows for {tokens} tokens");
+        }
+    }
+
+    /// <param name="engine">The engine.</param>
+    /// <param name="request">What to ask.</param>
+    /// <param name="giveUpAfter">Milliseconds after which the request is cancelled; 0: never.</param>
+    private static async Task<float[][]?> AskAsync(GuardEngine engine, EngineRequest request, int giveUpAfter)
+    {
+        using var patience = new CancellationTokenSource();
+        if (giveUpAfter > 0)
+        {
+            patience.CancelAfter(giveUpAfter);
+        }
+
+        try
+        {
+            using var session = await engine.ReadAsync(request.Prompt, patience.Token, request.Wanted);
+            var answers = await session.NextLogitsAsync([.. request.Continuations, []], request.Wanted, patience.Token);
+            return [.. answers, session.FirstLogits!];
+        }
+        catch (OperationCanceledException) when (giveUpAfter > 0)
+        {
+            return null;
+        }
+    }
+
+    private static void AssertEqual(float[][]? expected, float[][]? seen, string what)
+    {
+        for (var row = 0; row < (seen?.Length ?? 0); row++)
+        {
+            Assert.Equal(expected![row].Length, seen![row].Length);
+            for (var i = 0; i < seen[row].Length; i++)
+            {
+                Assert.True(Math.Abs(expected[row][i] - seen[row][i]) <= Tolerance, $"{what}: row {row}, token {i} is {seen[row][i]}, alone {expected[row][i]}");
+            }
+        }
+    }
+}
