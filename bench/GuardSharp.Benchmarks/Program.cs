@@ -4,6 +4,7 @@ using GuardSharp.Benchmarks;
 const string usage = """
     usage: verdicts MODEL_FOLDER [COUNT] [THREADS]
            gemm | small | attention [THREADS] [ROUNDS]
+           network [MODEL] [THREADS] [ROUNDS] [TOKENS]
            blocks [THREADS] [ROUNDS] [ROWS] [INPUTS] [OUTPUTS]
     """;
 
@@ -16,6 +17,9 @@ switch (args)
         break;
     case ["gemm", ..]:
         MatrixBenchmark.Run(new MatrixSize(512, 2048, 8192), Number(1, Environment.ProcessorCount), Number(2, 15));
+        break;
+    case ["network", ..]:
+        NetworkBenchmark.Run(args.Length > 1 ? args[1] : "guard-3-1b", Number(2, Environment.ProcessorCount), Number(3, 5), Number(4, 512));
         break;
     case ["blocks", ..]:
         BlockBenchmark.Run(new MatrixSize(Number(3, 512), Number(4, 2048), Number(5, 8192)), Number(1, Environment.ProcessorCount), Number(2, 15));

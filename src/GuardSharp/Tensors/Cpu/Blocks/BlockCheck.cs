@@ -6,7 +6,8 @@ namespace GuardSharp.Tensors.Cpu.Blocks;
 internal sealed unsafe class BlockCheck
 {
     private const int Outputs = 12;
-    private const int Blocks = 3;
+    // A group of four and one of two, and a block alone.
+    private const int Blocks = 7;
     private const int Inputs = Blocks * BlockWeight.BlockSize;
     private const int MostRows = RowAddresses.Most;
 
@@ -83,29 +84,34 @@ internal sealed unsafe class BlockCheck
         return Agrees(width, (output, row) => tile[(output * width) + row]);
     }
 
-    /// <summary>Whether a kernel for few rows computes right.</summary>
-    public bool Passes(BlockDotKernel kernel)
+    /// <summary>Whether a kernel for few rows computes right, with blocks read in groups and one by one.</summary>
+    public bool Passes(BlockDotKernel kernel) => Passes(kernel, groups: true) && Passes(kernel, groups: false);
+
+    private bool Passes(BlockDotKernel kernel, bool groups)
     {
         const int rows = 4;
-        var words = new int[rows * Blocks * kernel.Activations.Words];
-        var activationScales = new float[rows * Blocks];
-        var weightScales = new float[Blocks];
+        var length = kernel.ListLength(Blocks);
+        var words = new int[Blocks * kernel.Activations.Words];
+        var arranged = new byte[Blocks * kernel.BlockBytes];
+        // Scales, starts and factors of the activations, scales of the weights.
+        var lists = new float[4 * length];
         var results = new float[Outputs * rows];
-        fixed (byte* w = numbers)
+        fixed (byte* w = numbers, activations = arranged)
         fixed (Half* s = scales)
         fixed (int* rowWords = words)
-        fixed (float* source = x, rowScales = activationScales, factors = weightScales)
+        fixed (float* source = x, list = lists)
         {
             var weight = Weight(w, s);
             for (var row = 0; row < rows; row++)
             {
-                var target = rowWords + (row * Blocks * kernel.Activations.Words);
-                _ = RowQuantiser.Run(source + (row * Inputs), Inputs, kernel.Activations, target, rowScales + (row * Blocks), 1, perToken: false);
+                _ = RowQuantiser.Run(source + (row * Inputs), Inputs, kernel.Activations, rowWords, list, 1, perToken: false);
+                kernel.Arrange(rowWords, Blocks, groups, activations, list + length);
+                var rounded = new ArrangedRow(activations, list, list + length, list + (2 * length));
                 for (var output = 0; output < Outputs; output++)
                 {
-                    Stored.WriteScales(kernels, weight, output, 0, Blocks, factors);
+                    Stored.WriteScales(kernels, weight, output, 0, Blocks, list + (3 * length));
                     results[(output * rows) + row] = kernel.Dot(
-                        w + (output * weight.Layout.RowPitch), weight.Layout.BlockPitch, factors, target, rowScales + (row * Blocks), Blocks);
+                        w + (output * weight.Layout.RowPitch), weight.Layout.BlockPitch, groups, list + (3 * length), rounded, Blocks);
                 }
             }
         }

@@ -3,63 +3,83 @@ namespace GuardSharp.Tensors.Cpu.Blocks;
 /// <summary>x Wᵀ for few rows and quantised weights: dot products with the weights as they lie. Reading them is the cost; all rows use them while they are in the cache.</summary>
 internal sealed unsafe class BlockDotJob(Kernels kernels, BlockRowSums rowSums) : ParallelJob
 {
+    private const int Alignment = 64;
+
     private BlockDotKernel? kernel;
     private BlockWeight? weight;
     private float* bias;
     private float* y;
-    private int* words;
-    private float* scales;
-    private float* corrections;
-    private float* weightScales;
+    private byte* memory;
     private int rows;
-    private int block;
+    private int threads;
+    private int outputBlock;
+    private bool groups;
 
-    public int Items => (weight!.Rows + block - 1) / block;
+    public int Items => (weight!.Rows + outputBlock - 1) / outputBlock;
 
-    private long RowWords => (long)weight!.Blocks * kernel!.Activations.Words;
+    private int ListLength => kernel!.ListLength(weight!.Blocks);
+
+    private long ActivationBytes => ((long)weight!.Blocks * kernel!.BlockBytes + Alignment - 1) / Alignment * Alignment;
+
+    private long RowBytes => ActivationBytes + (2L * ListLength * sizeof(float));
+
+    /// <summary>Corrections of the rows, behind all rows.</summary>
+    private float* Corrections => (float*)(memory + (rows * RowBytes));
+
+    private int CorrectionsLength => (rows + 15) / 16 * 16;
 
     /// <summary>Prepares a product. Returns the bytes of memory needed.</summary>
-    public long Set(Tensor input, BlockWeight matrix, BlockDotKernel dotKernel, float* offsets, Tensor result, int threads)
+    public long Set(Tensor input, BlockWeight matrix, BlockDotKernel dotKernel, float* offsets, Tensor result, int workers)
     {
-        (weight, kernel, rows) = (matrix, dotKernel, input.Rows);
+        (weight, kernel, rows, threads) = (matrix, dotKernel, input.Rows, workers);
         bias = offsets;
         y = (float*)result.Data;
+        groups = matrix.Layout.BlockPitch == Stored.BytesOf(matrix.Type);
         // About eight items per thread.
-        block = Math.Max(4, matrix.Rows / (8 * threads));
-        return ((rows * (RowWords + matrix.Blocks + 1)) + ((long)threads * matrix.Blocks)) * sizeof(float);
+        outputBlock = Math.Max(4, matrix.Rows / (8 * threads));
+        return (rows * RowBytes) + ((CorrectionsLength + (2L * threads * ListLength)) * sizeof(float)) + ((long)matrix.Blocks * kernel.Activations.Words * sizeof(int));
     }
 
     /// <summary>Rounds the activations into the memory asked for.</summary>
-    public void Quantise(Tensor input, byte* memory)
+    public void Quantise(Tensor input, byte* target)
     {
-        words = (int*)memory;
-        scales = (float*)(words + (rows * RowWords));
-        corrections = scales + ((long)rows * weight!.Blocks);
-        weightScales = corrections + rows;
+        memory = target;
+        var words = (int*)(Corrections + CorrectionsLength + (2L * threads * ListLength));
+        // Lists are read in whole vectors.
+        new Span<float>(Corrections, checked(CorrectionsLength + (2 * threads * ListLength))).Clear();
         for (var row = 0; row < rows; row++)
         {
-            corrections[row] = RowQuantiser.Run(
-                (float*)input.Data + ((long)row * input.Columns), input.Columns, kernel!.Activations, words + (row * RowWords), scales + ((long)row * weight.Blocks), 1, weight.PerToken);
+            var arranged = Row(row, 0);
+            new Span<float>(arranged.Scales, 2 * ListLength).Clear();
+            Corrections[row] = RowQuantiser.Run(
+                (float*)input.Data + ((long)row * input.Columns), input.Columns, kernel!.Activations, words, arranged.Scales, 1, weight!.PerToken);
+            kernel.Arrange(words, weight.Blocks, groups, arranged.Activations, arranged.Starts);
         }
     }
 
     public override void Run(int item, int worker)
     {
         var layout = weight!.Layout;
-        var blocks = weight.Blocks;
-        var own = weightScales + ((long)worker * blocks);
-        var end = Math.Min(weight.Rows, (item + 1) * block);
-        for (var output = item * block; output < end; output++)
+        var scales = Corrections + CorrectionsLength + (2L * worker * ListLength);
+        var end = Math.Min(weight.Rows, (item + 1) * outputBlock);
+        for (var output = item * outputBlock; output < end; output++)
         {
-            Stored.WriteScales(kernels, weight, output, 0, blocks, own);
+            Stored.WriteScales(kernels, weight, output, 0, weight.Blocks, scales);
             var source = (byte*)layout.Numbers + (output * layout.RowPitch);
             var offset = bias is null ? 0 : bias[output];
             var sum = weight.PerToken ? rowSums.Of(weight, output) : 0;
             for (var row = 0; row < rows; row++)
             {
-                y[((long)row * weight.Rows) + output] = offset + (corrections[row] * sum)
-                    + kernel!.Dot(source, layout.BlockPitch, own, words + (row * RowWords), scales + ((long)row * blocks), blocks);
+                y[((long)row * weight.Rows) + output] = offset + (Corrections[row] * sum)
+                    + kernel!.Dot(source, layout.BlockPitch, groups, scales, Row(row, worker), weight.Blocks);
             }
         }
+    }
+
+    private ArrangedRow Row(int row, int worker)
+    {
+        var start = memory + (row * RowBytes);
+        var lists = (float*)(start + ActivationBytes);
+        return new ArrangedRow(start, lists, lists + ListLength, Corrections + CorrectionsLength + (((2L * worker) + 1) * ListLength));
     }
 }

@@ -63,18 +63,23 @@ internal sealed class BlockKernels
     /// <summary>Dot kernels that can run here, the fastest first; the last runs everywhere.</summary>
     public static IEnumerable<BlockDotKernel> DotsOf(BlockType type)
     {
-        if (VnniDot<FourBits>.IsSupported)
+        if (WordDot512.IsSupported)
         {
             yield return type == BlockType.Int4
-                ? new BlockDotKernel<VnniDot<FourBits>, Simd256, Vector256<float>>()
-                : new BlockDotKernel<VnniDot<EightBits>, Simd256, Vector256<float>>();
+                ? new BlockDotKernel<NibbleDot512, Simd512, Vector512<float>>()
+                : new BlockDotKernel<WordDot512, Simd512, Vector512<float>>();
         }
 
-        if (Avx2NibbleDot.IsSupported)
+        if (VnniDot.IsSupported && type == BlockType.Int8)
+        {
+            yield return new BlockDotKernel<VnniDot, Simd256, Vector256<float>>();
+        }
+
+        if (WordDot256.IsSupported)
         {
             yield return type == BlockType.Int4
-                ? new BlockDotKernel<Avx2NibbleDot, Simd256, Vector256<float>>()
-                : new BlockDotKernel<Avx2WordDot, Simd256, Vector256<float>>();
+                ? new BlockDotKernel<NibbleDot256, Simd256, Vector256<float>>()
+                : new BlockDotKernel<WordDot256, Simd256, Vector256<float>>();
         }
 
         if (ArmDot<FourBits>.IsSupported)

@@ -1,5 +1,3 @@
-using System.Runtime.CompilerServices;
-
 namespace GuardSharp.Tensors.Cpu.Blocks;
 
 /// <summary>The product of quantised weights with many rows of activations, by one set of instructions.</summary>
@@ -32,25 +30,6 @@ internal abstract unsafe class BlockTileKernel
     /// <param name="rows">Weight rows, rounded up to 4, 8 or 12: those between must be readable, and the tile must have room for them.</param>
     /// <param name="vectors">1 or 2.</param>
     public abstract void Tile(in BlockFactors factors, byte* panel, float* scales, int blocks, float* tile, int rows, int vectors);
-}
-
-/// <summary>Dot products of quantised weights with one row of activations, by one set of instructions.</summary>
-internal abstract unsafe class BlockDotKernel
-{
-    /// <summary>Name for reports.</summary>
-    public abstract string Name { get; }
-
-    /// <summary>How it takes activations: [blocks, Words].</summary>
-    public abstract ActivationFormat Activations { get; }
-
-    /// <summary>The scaled sum over the blocks of a weight row.</summary>
-    /// <param name="weights">The row's first block.</param>
-    /// <param name="pitch">Bytes between two blocks.</param>
-    /// <param name="weightScales">Scales of the weights, one a block.</param>
-    /// <param name="words">The activations.</param>
-    /// <param name="scales">Their scales, one a block.</param>
-    /// <param name="blocks">Number of blocks.</param>
-    public abstract float Dot(byte* weights, int pitch, float* weightScales, int* words, float* scales, int blocks);
 }
 
 /// <inheritdoc/>
@@ -93,41 +72,5 @@ internal sealed unsafe class BlockTileKernel<TPath, TInt, TSimd, TVector> : Bloc
                 BlockTile<TPath, TInt, TSimd, TVector>.Run<Tile4x1>(factors, panel, scales, blocks, tile);
                 break;
         }
-    }
-}
-
-/// <inheritdoc/>
-internal sealed unsafe class BlockDotKernel<TDot, TSimd, TVector> : BlockDotKernel
-    where TDot : struct, IBlockDot<TVector>
-    where TSimd : struct, ISimd<TVector>
-    where TVector : struct
-{
-    public override string Name => TDot.Name;
-
-    public override ActivationFormat Activations => TDot.Activations;
-
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    public override float Dot(byte* weights, int pitch, float* weightScales, int* words, float* scales, int blocks)
-    {
-        var step = TDot.Activations.Words;
-        var even = TSimd.Create(0);
-        var odd = even;
-        var block = 0;
-        for (; block < blocks - 1; block += 2)
-        {
-            even = TSimd.MultiplyAdd(TDot.Products(weights, words), TSimd.Create(weightScales[block] * scales[block]), even);
-            weights += pitch;
-            words += step;
-            odd = TSimd.MultiplyAdd(TDot.Products(weights, words), TSimd.Create(weightScales[block + 1] * scales[block + 1]), odd);
-            weights += pitch;
-            words += step;
-        }
-
-        if (block < blocks)
-        {
-            even = TSimd.MultiplyAdd(TDot.Products(weights, words), TSimd.Create(weightScales[block] * scales[block]), even);
-        }
-
-        return TSimd.Sum(TSimd.Add(even, odd));
     }
 }
