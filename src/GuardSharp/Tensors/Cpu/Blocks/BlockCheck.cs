@@ -93,30 +93,31 @@ internal sealed unsafe class BlockCheck
         var length = kernel.ListLength(Blocks);
         var words = new int[Blocks * kernel.Activations.Words];
         var arranged = new byte[Blocks * kernel.BlockBytes];
-        // Scales, starts and factors of the activations, scales of the weights.
-        var lists = new float[4 * length];
+        // Scales, starts and factors of the activations, scales of each weight row.
+        var lists = new float[(3 + Outputs) * length];
         var results = new float[Outputs * rows];
         fixed (byte* w = numbers, activations = arranged)
         fixed (Half* s = scales)
         fixed (int* rowWords = words)
-        fixed (float* source = x, list = lists)
+        fixed (float* source = x, list = lists, result = results)
         {
             var weight = Weight(w, s);
             for (var row = 0; row < rows; row++)
             {
                 _ = RowQuantiser.Run(source + (row * Inputs), Inputs, kernel.Activations, rowWords, list, 1, perToken: false);
-                kernel.Arrange(rowWords, Blocks, groups, activations, list + length);
+                kernel.Arrange(rowWords, Blocks, groups, activations, list, list + length);
                 var rounded = new ArrangedRow(activations, list, list + length, list + (2 * length));
                 for (var output = 0; output < Outputs; output++)
                 {
-                    Stored.WriteScales(kernels, weight, output, 0, Blocks, list + (3 * length));
-                    results[(output * rows) + row] = kernel.Dot(
-                        w + (output * weight.Layout.RowPitch), weight.Layout.BlockPitch, groups, list + (3 * length), rounded, Blocks);
+                    Stored.WriteScales(kernels, weight, output, 0, Blocks, list + ((3 + output) * length));
                 }
+
+                var stored = new StoredRows(w, Outputs, (nint)weight.Layout.RowPitch, Blocks, weight.Layout.BlockPitch, groups, list + (3 * length));
+                kernel.Dots(stored, rounded, result + (row * Outputs));
             }
         }
 
-        return Agrees(rows, (output, row) => results[(output * rows) + row]);
+        return Agrees(rows, (output, row) => results[(row * Outputs) + output]);
     }
 
     private BlockWeight Weight(byte* w, Half* s)

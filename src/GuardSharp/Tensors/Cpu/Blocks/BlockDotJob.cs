@@ -5,6 +5,9 @@ internal sealed unsafe class BlockDotJob(Kernels kernels, BlockRowSums rowSums) 
 {
     private const int Alignment = 64;
 
+    // Outputs that a kernel does in one call.
+    private const int Batch = 8;
+
     private BlockDotKernel? kernel;
     private BlockWeight? weight;
     private float* bias;
@@ -26,6 +29,9 @@ internal sealed unsafe class BlockDotJob(Kernels kernels, BlockRowSums rowSums) 
     /// <summary>Corrections of the rows, behind all rows.</summary>
     private float* Corrections => (float*)(memory + (rows * RowBytes));
 
+    /// <summary>Numbers a worker needs: scales of a batch, and a list of factors.</summary>
+    private int WorkerLength => (Batch + 1) * ListLength;
+
     private int CorrectionsLength => (rows + 15) / 16 * 16;
 
     /// <summary>Prepares a product. Returns the bytes of memory needed.</summary>
@@ -37,42 +43,55 @@ internal sealed unsafe class BlockDotJob(Kernels kernels, BlockRowSums rowSums) 
         groups = matrix.Layout.BlockPitch == Stored.BytesOf(matrix.Type);
         // About eight items per thread.
         outputBlock = Math.Max(4, matrix.Rows / (8 * threads));
-        return (rows * RowBytes) + ((CorrectionsLength + (2L * threads * ListLength)) * sizeof(float)) + ((long)matrix.Blocks * kernel.Activations.Words * sizeof(int));
+        return (rows * RowBytes) + ((CorrectionsLength + ((long)threads * WorkerLength)) * sizeof(float)) + ((long)matrix.Blocks * kernel.Activations.Words * sizeof(int));
     }
 
     /// <summary>Rounds the activations into the memory asked for.</summary>
     public void Quantise(Tensor input, byte* target)
     {
         memory = target;
-        var words = (int*)(Corrections + CorrectionsLength + (2L * threads * ListLength));
+        var words = (int*)(Corrections + CorrectionsLength + ((long)threads * WorkerLength));
         // Lists are read in whole vectors.
-        new Span<float>(Corrections, checked(CorrectionsLength + (2 * threads * ListLength))).Clear();
+        new Span<float>(Corrections, checked(CorrectionsLength + (threads * WorkerLength))).Clear();
         for (var row = 0; row < rows; row++)
         {
             var arranged = Row(row, 0);
             new Span<float>(arranged.Scales, 2 * ListLength).Clear();
             Corrections[row] = RowQuantiser.Run(
                 (float*)input.Data + ((long)row * input.Columns), input.Columns, kernel!.Activations, words, arranged.Scales, 1, weight!.PerToken);
-            kernel.Arrange(words, weight.Blocks, groups, arranged.Activations, arranged.Starts);
+            kernel.Arrange(words, weight.Blocks, groups, arranged.Activations, arranged.Scales, arranged.Starts);
         }
     }
 
     public override void Run(int item, int worker)
     {
         var layout = weight!.Layout;
-        var scales = Corrections + CorrectionsLength + (2L * worker * ListLength);
+        var scales = Corrections + CorrectionsLength + ((long)worker * WorkerLength);
         var end = Math.Min(weight.Rows, (item + 1) * outputBlock);
-        for (var output = item * outputBlock; output < end; output++)
+        for (var output = item * outputBlock; output < end; output += Batch)
         {
-            Stored.WriteScales(kernels, weight, output, 0, weight.Blocks, scales);
+            var count = Math.Min(Batch, end - output);
+            for (var i = 0; i < count; i++)
+            {
+                Stored.WriteScales(kernels, weight, output + i, 0, weight.Blocks, scales + (i * ListLength));
+            }
+
             var source = (byte*)layout.Numbers + (output * layout.RowPitch);
-            var offset = bias is null ? 0 : bias[output];
-            var sum = weight.PerToken ? rowSums.Of(weight, output) : 0;
+            var stored = new StoredRows(source, count, (nint)layout.RowPitch, weight.Blocks, layout.BlockPitch, groups, scales);
             for (var row = 0; row < rows; row++)
             {
-                y[((long)row * weight.Rows) + output] = offset + (Corrections[row] * sum)
-                    + kernel!.Dot(source, layout.BlockPitch, groups, scales, Row(row, worker), weight.Blocks);
+                var target = y + ((long)row * weight.Rows) + output;
+                kernel!.Dots(stored, Row(row, worker), target);
+                Finish(row, output, count, target);
             }
+        }
+    }
+
+    private void Finish(int row, int output, int count, float* target)
+    {
+        for (var i = 0; i < count; i++)
+        {
+            target[i] += (bias is null ? 0 : bias[output + i]) + (weight!.PerToken ? Corrections[row] * rowSums.Of(weight, output + i) : 0);
         }
     }
 
@@ -80,6 +99,6 @@ internal sealed unsafe class BlockDotJob(Kernels kernels, BlockRowSums rowSums) 
     {
         var start = memory + (row * RowBytes);
         var lists = (float*)(start + ActivationBytes);
-        return new ArrangedRow(start, lists, lists + ListLength, Corrections + CorrectionsLength + (((2L * worker) + 1) * ListLength));
+        return new ArrangedRow(start, lists, lists + ListLength, Corrections + CorrectionsLength + ((long)worker * WorkerLength) + (Batch * ListLength));
     }
 }

@@ -22,23 +22,40 @@ internal abstract unsafe class BlockDotKernel
     /// <param name="blocks">Number of blocks.</param>
     /// <param name="groups">Whether the weights' blocks lie without gaps, so that groups of them are read at once.</param>
     /// <param name="activations">[blocks, BlockBytes].</param>
-    /// <param name="starts">What each block's sum begins with.</param>
-    public abstract void Arrange(int* words, int blocks, bool groups, byte* activations, float* starts);
+    /// <param name="scales">Their scales, one a block.</param>
+    /// <param name="starts">What each block's sum begins with, scaled.</param>
+    public abstract void Arrange(int* words, int blocks, bool groups, byte* activations, float* scales, float* starts);
 
-    /// <summary>The scaled sum over the blocks of a weight row.</summary>
-    /// <param name="weights">The row's first block.</param>
-    /// <param name="pitch">Bytes between two blocks.</param>
-    /// <param name="groups">As the activations were arranged.</param>
-    /// <param name="scales">Scales of the weights, one a block.</param>
+    /// <summary>The scaled sums over the blocks of some weight rows.</summary>
+    /// <param name="weights">The rows.</param>
     /// <param name="row">The activations.</param>
-    /// <param name="blocks">Number of blocks.</param>
-    public abstract float Dot(byte* weights, int pitch, bool groups, float* scales, in ArrangedRow row, int blocks);
+    /// <param name="y">A result for each weight row.</param>
+    public abstract void Dots(in StoredRows weights, in ArrangedRow row, float* y);
+}
+
+/// <summary>Neighbouring rows of a weight as they are stored.</summary>
+/// <param name="first">The first block of the first row.</param>
+/// <param name="count">Number of rows.</param>
+/// <param name="rowPitch">Bytes between two rows.</param>
+/// <param name="blocks">Blocks of a row.</param>
+/// <param name="pitch">Bytes between two blocks.</param>
+/// <param name="groups">As the activations were arranged.</param>
+/// <param name="scales">Scales [count, ListLength].</param>
+internal readonly unsafe struct StoredRows(byte* first, int count, nint rowPitch, int blocks, int pitch, bool groups, float* scales)
+{
+    public readonly byte* First = first;
+    public readonly float* Scales = scales;
+    public readonly nint RowPitch = rowPitch;
+    public readonly int Count = count;
+    public readonly int Blocks = blocks;
+    public readonly int Pitch = pitch;
+    public readonly bool Groups = groups;
 }
 
 /// <summary>A row of activations as a <see cref="BlockDotKernel"/> reads it.</summary>
 /// <param name="activations">The rounded numbers.</param>
 /// <param name="scales">A scale for each block.</param>
-/// <param name="starts">What each block's sum begins with.</param>
+/// <param name="starts">What each block's sum begins with, scaled.</param>
 /// <param name="factors">Room for a number for each block.</param>
 internal readonly unsafe struct ArrangedRow(byte* activations, float* scales, float* starts, float* factors)
 {
@@ -62,14 +79,14 @@ internal sealed unsafe class BlockDotKernel<TDot, TSimd, TVector> : BlockDotKern
 
     public override int ListLength(int blocks) => (blocks + TSimd.Lanes - 1) / TSimd.Lanes * TSimd.Lanes;
 
-    public override void Arrange(int* words, int blocks, bool groups, byte* activations, float* starts)
+    public override void Arrange(int* words, int blocks, bool groups, byte* activations, float* scales, float* starts)
     {
         var format = TDot.Activations;
         var grouped = groups && TDot.Group > 1 ? blocks / TDot.Group * TDot.Group : 0;
         for (var block = 0; block < blocks; block++, words += format.Words)
         {
             var hasStart = format.Start != BlockStart.None;
-            starts[block] = hasStart ? *words : 0;
+            starts[block] = hasStart ? *words * scales[block] : 0;
             var source = (byte*)(words + (hasStart ? 1 : 0));
             if (block >= grouped)
             {
@@ -85,37 +102,50 @@ internal sealed unsafe class BlockDotKernel<TDot, TSimd, TVector> : BlockDotKern
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    public override float Dot(byte* weights, int pitch, bool groups, float* scales, in ArrangedRow row, int blocks)
+    public override void Dots(in StoredRows weights, in ArrangedRow row, float* y)
     {
+        var length = (weights.Blocks + TSimd.Lanes - 1) / TSimd.Lanes * TSimd.Lanes;
+        var (start, scales) = ((nint)weights.First, (nint)weights.Scales);
+        for (var i = 0; i < weights.Count; i++)
+        {
+            y[i] = Dot((byte*)start, weights, (float*)scales, row);
+            start += weights.RowPitch;
+            scales += length * sizeof(float);
+        }
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static float Dot(byte* source, in StoredRows weights, float* scales, in ArrangedRow row)
+    {
+        var blocks = weights.Blocks;
         var factors = row.Factors;
-        var even = TSimd.Create(0);
+        var (even, odd) = (TSimd.Create(0), TSimd.Create(0));
         for (var i = 0; i < blocks; i += TSimd.Lanes)
         {
-            var factor = TSimd.Multiply(TSimd.Load(scales + i), TSimd.Load(row.Scales + i));
-            TSimd.Store(factor, factors + i);
-            even = TSimd.MultiplyAdd(factor, TSimd.Load(row.Starts + i), even);
+            var scale = TSimd.Load(scales + i);
+            TSimd.Store(TSimd.Multiply(scale, TSimd.Load(row.Scales + i)), factors + i);
+            even = TSimd.MultiplyAdd(scale, TSimd.Load(row.Starts + i), even);
         }
 
-        var odd = TSimd.Create(0);
         var activations = row.Activations;
         var bytes = TDot.Activations.Steps * sizeof(int);
-        if (groups && TDot.Group > 1)
+        if (TDot.Group > 1 && weights.Groups)
         {
             for (; blocks >= 2 * TDot.Group; blocks -= 2 * TDot.Group)
             {
-                even = TSimd.MultiplyAdd(TDot.Several(weights, activations), TDot.Factors(factors), even);
-                weights += TDot.Group * HalfBlock;
+                even = TSimd.MultiplyAdd(TDot.Several(source, activations), TDot.Factors(factors), even);
+                source += TDot.Group * HalfBlock;
                 activations += TDot.Group * bytes;
-                odd = TSimd.MultiplyAdd(TDot.Several(weights, activations), TDot.Factors(factors + TDot.Group), odd);
-                weights += TDot.Group * HalfBlock;
+                odd = TSimd.MultiplyAdd(TDot.Several(source, activations), TDot.Factors(factors + TDot.Group), odd);
+                source += TDot.Group * HalfBlock;
                 activations += TDot.Group * bytes;
                 factors += 2 * TDot.Group;
             }
 
             if (blocks >= TDot.Group)
             {
-                even = TSimd.MultiplyAdd(TDot.Several(weights, activations), TDot.Factors(factors), even);
-                weights += TDot.Group * HalfBlock;
+                even = TSimd.MultiplyAdd(TDot.Several(source, activations), TDot.Factors(factors), even);
+                source += TDot.Group * HalfBlock;
                 activations += TDot.Group * bytes;
                 factors += TDot.Group;
                 blocks -= TDot.Group;
@@ -124,17 +154,17 @@ internal sealed unsafe class BlockDotKernel<TDot, TSimd, TVector> : BlockDotKern
 
         for (; blocks >= 2; blocks -= 2, factors += 2)
         {
-            even = TSimd.MultiplyAdd(TDot.One(weights, activations), TSimd.Create(factors[0]), even);
-            weights += pitch;
+            even = TSimd.MultiplyAdd(TDot.One(source, activations), TSimd.Create(factors[0]), even);
+            source += weights.Pitch;
             activations += bytes;
-            odd = TSimd.MultiplyAdd(TDot.One(weights, activations), TSimd.Create(factors[1]), odd);
-            weights += pitch;
+            odd = TSimd.MultiplyAdd(TDot.One(source, activations), TSimd.Create(factors[1]), odd);
+            source += weights.Pitch;
             activations += bytes;
         }
 
         if (blocks > 0)
         {
-            even = TSimd.MultiplyAdd(TDot.One(weights, activations), TSimd.Create(factors[0]), even);
+            even = TSimd.MultiplyAdd(TDot.One(source, activations), TSimd.Create(factors[0]), even);
         }
 
         return TSimd.Sum(TSimd.Add(even, odd));
