@@ -1,36 +1,46 @@
-using System.Runtime.InteropServices;
 using GuardSharp.Tensors;
 using GuardSharp.Tensors.Cpu;
 
 namespace GuardSharp.Benchmarks;
 
-/// <summary>Linear layers with quantised weights against those with float32 weights, in the same run and with the same threads.</summary>
-internal static unsafe class BlockBenchmark
+/// <summary>Linear layers with quantised weights against ONNX Runtime's MatMulNBits, and both against float32, in one run.</summary>
+internal static class BlockBenchmark
 {
     public static void Run(MatrixSize size, int threads, int rounds)
     {
         var random = new Random(1);
-        var x = new float[size.Rows * size.Inputs];
-        for (var i = 0; i < x.Length; i++) x[i] = random.NextSingle() - 0.5f;
+        var (x, w) = (Numbers.Random(random, (long)size.Rows * size.Inputs), Numbers.Random(random, (long)size.Outputs * size.Inputs));
+        var y = new float[size.Rows * size.Outputs];
         using var ops = new CpuOps(threads);
         using var pool = new WorkerPool(threads);
         using var scope = ops.Scope();
         var input = ops.Upload(x, size.Rows, size.Inputs);
-        var w = (float*)NativeMemory.AlignedAlloc((nuint)size.Outputs * (nuint)size.Inputs * sizeof(float), 64);
-        for (long i = 0; i < (long)size.Outputs * size.Inputs; i++) w[i] = random.NextSingle() - 0.5f;
-        var single = new StoredWeight("w", size.Outputs, size.Inputs, WeightType.F32, (nint)w);
-        var int8 = Blocks(random, size, BlockType.Int8);
-        var int4 = Blocks(random, size, BlockType.Int4);
-        var operations = 2.0 * size.Rows * size.Inputs * size.Outputs;
+        using BlockMatrix eight = new(size, BlockType.Int8, w), four = new(size, BlockType.Int4, w);
+        using var singles = OnnxMatMul.OfSingles(size, x, w, y, threads);
+        using var onnxEight = OnnxMatMul.OfBlocks(size, x, eight, y, threads);
+        using var onnxFour = OnnxMatMul.OfBlocks(size, x, four, y, threads);
+        using StoredMatrix single = new(size, WeightType.F32, w), half = new(size, WeightType.BF16, w);
+        Check(ops, input, eight, onnxEight, y);
+        Check(ops, input, four, onnxFour, y);
         var peak = new FmaPeak();
-        Console.WriteLine(string.Join("; ", Enum.GetValues<BlockType>().Select(t => $"{t}: {ops.KernelsFor(t).Tile.Name} / {ops.KernelsFor(t).Dot.Name} failures {string.Join(',', ops.KernelsFor(t).Failures)}")));
-        Stopwatches.Compare($"\n[{size.Rows}, {size.Inputs}] x [{size.Outputs}, {size.Inputs}] transposed, {threads} threads", rounds,
+        var operations = 2.0 * size.Rows * size.Inputs * size.Outputs;
+        Stopwatches.Compare($"\n[{size.Rows}, {size.Inputs}] x [{size.Outputs}, {size.Inputs}] transposed, {threads} threads; int8 {Names(ops, BlockType.Int8)}, int4 {Names(ops, BlockType.Int4)}", rounds,
         [
-            ("GuardSharp, float32 weights", operations, () => Linear(ops, input, single)),
-            ("GuardSharp, int8 weights", operations, () => Linear(ops, input, int8)),
-            ("GuardSharp, int4 weights", operations, () => Linear(ops, input, int4)),
+            ("GuardSharp, float32", operations, () => Linear(ops, input, single.Weight)),
+            ("GuardSharp, bfloat16", operations, () => Linear(ops, input, half.Weight)),
+            ("GuardSharp, int8", operations, () => Linear(ops, input, eight.Weight)),
+            ("GuardSharp, int4", operations, () => Linear(ops, input, four.Weight)),
             ("multiply-add peak", FmaPeak.Operations * threads, () => pool.Run(peak, threads)),
+            ("ONNX Runtime MatMul, float32", operations, singles.Run),
+            ("ONNX Runtime MatMulNBits, int8", operations, onnxEight.Run),
+            ("ONNX Runtime MatMulNBits, int4", operations, onnxFour.Run),
         ]);
+    }
+
+    private static string Names(CpuOps ops, BlockType type)
+    {
+        var chosen = ops.KernelsFor(type);
+        return $"{chosen.Tile.Name} / {chosen.Dot.Name}{(chosen.Failures.Count > 0 ? $" (failed: {string.Join(", ", chosen.Failures)})" : "")}";
     }
 
     private static void Linear(CpuOps ops, Tensor input, Weight weight)
@@ -39,14 +49,17 @@ internal static unsafe class BlockBenchmark
         ops.Linear(input, weight);
     }
 
-    private static BlockWeight Blocks(Random random, MatrixSize size, BlockType type)
+    /// <summary>Both round the activations to 8 bits, each in its own way: sums of 2,048 products differ by about a percent of their deviation.</summary>
+    private static void Check(CpuOps ops, Tensor input, BlockMatrix weight, OnnxMatMul onnx, float[] theirs)
     {
-        var blocks = size.Inputs / BlockWeight.BlockSize;
-        var bytes = type == BlockType.Int4 ? 16 : 32;
-        var numbers = (byte*)NativeMemory.AlignedAlloc((nuint)size.Outputs * (nuint)(blocks * bytes), 64);
-        random.NextBytes(new Span<byte>(numbers, size.Outputs * blocks * bytes));
-        var scales = (Half*)NativeMemory.AlignedAlloc((nuint)size.Outputs * (nuint)(blocks * sizeof(Half)), 64);
-        for (long i = 0; i < (long)size.Outputs * blocks; i++) scales[i] = (Half)(random.NextSingle() / 100);
-        return new BlockWeight("w", size.Outputs, size.Inputs, type, new BlockLayout((nint)numbers, bytes, blocks * bytes, (nint)scales, 2, blocks * 2, 1));
+        onnx.Run();
+        var ours = new float[theirs.Length];
+        ops.Read(ops.Linear(input, weight.Weight), ours);
+        var deviation = Math.Sqrt(theirs.Average(value => (double)value * value));
+        var difference = Math.Sqrt(ours.Zip(theirs, (a, b) => (double)(a - b) * (a - b)).Average());
+        if (!(difference < 0.02 * deviation))
+        {
+            throw new InvalidOperationException($"The results differ by {difference / deviation:P1} of their deviation.");
+        }
     }
 }

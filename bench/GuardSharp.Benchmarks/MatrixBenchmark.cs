@@ -1,4 +1,3 @@
-using System.Runtime.InteropServices;
 using GuardSharp.Tensors;
 using GuardSharp.Tensors.Cpu;
 
@@ -8,7 +7,7 @@ namespace GuardSharp.Benchmarks;
 internal readonly record struct MatrixSize(int Rows, int Inputs, int Outputs);
 
 /// <summary>The linear layer against ONNX Runtime's MatMul and the processor's peak, in the same run and with the same threads.</summary>
-internal static unsafe class MatrixBenchmark
+internal static class MatrixBenchmark
 {
     /// <summary>Shapes of a small guard that judges a short text.</summary>
     public static IReadOnlyList<MatrixSize> SmallSizes { get; } =
@@ -20,17 +19,16 @@ internal static unsafe class MatrixBenchmark
     public static void Run(MatrixSize size, int threads, int rounds)
     {
         var random = new Random(1);
-        var x = Numbers(random, (long)size.Rows * size.Inputs);
-        var w = Numbers(random, (long)size.Outputs * size.Inputs);
+        var x = Numbers.Random(random, (long)size.Rows * size.Inputs);
+        var w = Numbers.Random(random, (long)size.Outputs * size.Inputs);
         using var ops = new CpuOps(threads);
         using var pool = new WorkerPool(threads);
         using var scope = ops.Scope();
         var input = ops.Upload(x, size.Rows, size.Inputs);
-        var single = Store(w, size, WeightType.F32);
-        var half = Store(w, size, WeightType.BF16);
+        using StoredMatrix single = new(size, WeightType.F32, w), half = new(size, WeightType.BF16, w);
         var expected = new float[size.Rows * size.Outputs];
-        using var onnx = new OnnxMatMul(size, x, w, expected, threads);
-        Check(ops, input, single, onnx, expected);
+        using var onnx = OnnxMatMul.OfSingles(size, x, w, expected, threads);
+        Check(ops, input, single.Weight, onnx, expected);
         var operations = 2.0 * size.Rows * size.Inputs * size.Outputs;
         var peak = new FmaPeak();
         Stopwatches.Compare($"\n[{size.Rows}, {size.Inputs}] x [{size.Outputs}, {size.Inputs}] transposed, {threads} threads", rounds,
@@ -38,11 +36,9 @@ internal static unsafe class MatrixBenchmark
             ("ONNX Runtime MatMul, float32", operations, onnx.Run),
             // ONNX Runtime's threads spin for a while after a run, at the cost of what follows: not of a contestant.
             ("multiply-add peak", FmaPeak.Operations * threads, () => pool.Run(peak, threads)),
-            ("GuardSharp, float32 weights", operations, () => Linear(ops, input, single)),
-            ("GuardSharp, bfloat16 weights", operations, () => Linear(ops, input, half)),
+            ("GuardSharp, float32 weights", operations, () => Linear(ops, input, single.Weight)),
+            ("GuardSharp, bfloat16 weights", operations, () => Linear(ops, input, half.Weight)),
         ]);
-        NativeMemory.AlignedFree((void*)single.Data);
-        NativeMemory.AlignedFree((void*)half.Data);
     }
 
     private static void Linear(CpuOps ops, Tensor input, Weight weight)
@@ -62,30 +58,5 @@ internal static unsafe class MatrixBenchmark
         {
             throw new InvalidOperationException($"The results differ by {difference}.");
         }
-    }
-
-    private static float[] Numbers(Random random, long count)
-    {
-        var numbers = new float[count];
-        for (long i = 0; i < count; i++) numbers[i] = random.NextSingle() - 0.5f;
-        return numbers;
-    }
-
-    private static StoredWeight Store(float[] values, MatrixSize size, WeightType type)
-    {
-        var data = (nint)NativeMemory.AlignedAlloc((nuint)values.Length * sizeof(float), 64);
-        for (var i = 0; i < values.Length; i++)
-        {
-            if (type == WeightType.F32)
-            {
-                ((float*)data)[i] = values[i];
-            }
-            else
-            {
-                ((ushort*)data)[i] = (ushort)(BitConverter.SingleToUInt32Bits(values[i]) >> 16);
-            }
-        }
-
-        return new StoredWeight("w", size.Outputs, size.Inputs, type, data);
     }
 }

@@ -1,10 +1,17 @@
 using System.Globalization;
+using BenchmarkDotNet.Configs;
+using BenchmarkDotNet.Jobs;
+using BenchmarkDotNet.Running;
+using BenchmarkDotNet.Toolchains.InProcess.Emit;
 using GuardSharp.Benchmarks;
+using GuardSharp.Benchmarks.Kernels;
 
 const string usage = """
     usage: verdicts MODEL_FOLDER [COUNT] [THREADS]
            gemm | small | attention [THREADS] [ROUNDS]
            network [MODEL] [THREADS] [ROUNDS] [TOKENS]
+           peers MODELS_FOLDER LLAMA_FOLDER [ROUNDS] [THREADS]
+           dotnet [options of BenchmarkDotNet, such as --filter *Linear* --job short]
            blocks [THREADS] [ROUNDS] [ROWS] [INPUTS] [OUTPUTS]
     """;
 
@@ -33,6 +40,11 @@ switch (args)
         break;
     case ["attention", ..]:
         AttentionBenchmark.Run(Number(1, Environment.ProcessorCount), Number(2, 15));
+        break;
+    case ["dotnet", ..]:
+        // In this process: what BenchmarkDotNet would build of its own lies outside of the house rules.
+        var config = DefaultConfig.Instance.AddJob(Job.Default.WithToolchain(InProcessEmitToolchain.Instance));
+        BenchmarkSwitcher.FromAssembly(typeof(LinearBenchmarks).Assembly).Run(args[1..], config);
         break;
     default:
         Console.Error.WriteLine(usage);
