@@ -5,12 +5,13 @@ using BenchmarkDotNet.Running;
 using BenchmarkDotNet.Toolchains.InProcess.Emit;
 using GuardSharp.Benchmarks;
 using GuardSharp.Benchmarks.Kernels;
+using GuardSharp.Benchmarks.Peers;
 
 const string usage = """
     usage: verdicts MODEL_FOLDER [COUNT] [THREADS]
            gemm | small | attention [THREADS] [ROUNDS]
            network [MODEL] [THREADS] [ROUNDS] [TOKENS]
-           peers MODELS_FOLDER LLAMA_FOLDER [ROUNDS] [THREADS]
+           peers MODELS_FOLDER LLAMA_FOLDER [ROUNDS] [THREADS] [speed|server|speed+server]
            dotnet [options of BenchmarkDotNet, such as --filter *Linear* --job short]
            blocks [THREADS] [ROUNDS] [ROWS] [INPUTS] [OUTPUTS]
     """;
@@ -40,6 +41,9 @@ switch (args)
         break;
     case ["attention", ..]:
         AttentionBenchmark.Run(Number(1, Environment.ProcessorCount), Number(2, 15));
+        break;
+    case ["peers", var folder, var programs, ..]:
+        await new PeerBenchmark(folder, programs, Number(3, 5), Number(4, Environment.ProcessorCount)).RunAsync(args.Length > 5 ? args[5] : "speed+server");
         break;
     case ["dotnet", ..]:
         // In this process: what BenchmarkDotNet would build of its own lies outside of the house rules.
