@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using System.Globalization;
 using GuardSharp.Conversations;
 using GuardSharp.Engine;
 
@@ -7,6 +8,8 @@ namespace GuardSharp.Benchmarks.Peers;
 /// <summary>GuardSharp's side of the comparison: one model, with its caches and without.</summary>
 internal sealed class GuardRunner(string path, int threads) : IAsyncDisposable
 {
+    private static readonly string[] endings = [" a", " the", "!", "?", "x", " 7"];
+
     private readonly GuardClassifier cold = GuardClassifier.LoadOn(null, path, new GuardOptions { Threads = threads }, new EngineOptions { CachedPrefixes = 0 });
     private readonly GuardClassifier warm = GuardClassifier.Load(path, new GuardOptions { Threads = threads });
 
@@ -15,22 +18,27 @@ internal sealed class GuardRunner(string path, int threads) : IAsyncDisposable
     /// <param name="number">Another number gives another text.</param>
     public (Conversation Conversation, int[] Ids, int Prefix) Prompt(int tokens, int number)
     {
-        var words = $"Message {number}:";
-        while (true)
+        var text = string.Create(CultureInfo.InvariantCulture, $"Message {number}:");
+        for (var length = Ids(text).Length; length < tokens;)
         {
-            var conversation = Conversation.OfUser(words);
-            var prompt = cold.Encode(cold.Render(conversation, cold.DefaultPolicy), [], CancellationToken.None);
-            var missing = tokens - prompt.Length;
-            if (missing <= 0)
-            {
-                return missing == 0 ? (conversation, [.. prompt.Prefix, .. prompt.Rest], prompt.Prefix.Length)
-                    : throw new InvalidOperationException($"No message makes a prompt of {tokens} tokens.");
-            }
-
-            // One letter behind a blank is a token of every vocabulary.
-            words += string.Concat(Enumerable.Range(0, missing).Select(i => $" {(char)('a' + ((number + i) % 26))}"));
+            // Words by the dozen first, then whatever is no longer than what is missing.
+            var (longer, reached) = endings.Select(ending => string.Concat(Enumerable.Repeat(ending, Math.Max(1, (tokens - length) / 4))))
+                .Select(ending => (Text: text + ending, Ids(text + ending).Length))
+                .FirstOrDefault(next => next.Length > length && next.Length <= tokens);
+            text = longer ?? throw new InvalidOperationException($"No message makes a prompt of {tokens} tokens.");
+            length = reached;
         }
+
+        return (Conversation.OfUser(text), Ids(text), Render(text).Prefix.Length);
     }
+
+    private int[] Ids(string text)
+    {
+        var prompt = Render(text);
+        return [.. prompt.Prefix, .. prompt.Rest];
+    }
+
+    private EncodedPrompt Render(string text) => cold.Encode(cold.Render(Conversation.OfUser(text), cold.DefaultPolicy), [], CancellationToken.None);
 
     /// <summary>Tokens a second: reading a prompt with the logits behind it, and one after the other behind a short one.</summary>
     public async Task<(double Reading, double Writing)> SpeedAsync(int prompt, int generated)
