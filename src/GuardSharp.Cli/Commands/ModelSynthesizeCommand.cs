@@ -1,6 +1,7 @@
 using System.CommandLine;
 using System.Globalization;
 using GuardSharp.Checkpoints;
+using GuardSharp.Checkpoints.Quantization;
 using GuardSharp.CommandLine;
 using GuardSharp.Evaluation.Predictions;
 using GuardSharp.Tokenization;
@@ -25,10 +26,11 @@ internal static class ModelSynthesizeCommand
         var vision = new Option<int?>("--vision-layers") { Description = "Layers of the vision encoder, at true width. Default: all.", HelpName = "N" };
         var shard = new Option<string>("--shard-size") { Description = "Most bytes of a file of weights, such as 5GB or 500MB.", HelpName = "SIZE", DefaultValueFactory = _ => "5GB" };
         var seed = new Option<int>("--seed") { Description = "The same seed gives the same folder.", HelpName = "N", DefaultValueFactory = _ => 1 };
+        var scheme = new Option<string?>("--scheme") { Description = $"Quantise on the way: {string.Join(", ", QuantisationScheme.All.Select(one => one.Name))}. Default: bfloat16.", HelpName = "NAME" };
         var tokenizer = new Option<string?>("--tokenizer") { Description = "tokenizer.json or tokenizer.model to copy. Default: one of our own with the true number of tokens.", HelpName = "FILE" };
         var json = new Option<bool>("--json") { Description = "Print one JSON document." };
         command.Add(name);
-        foreach (var option in (Option[])[output, text, vision, shard, seed, tokenizer, json])
+        foreach (var option in (Option[])[output, text, vision, shard, seed, scheme, tokenizer, json])
         {
             command.Add(option);
         }
@@ -39,6 +41,7 @@ internal static class ModelSynthesizeCommand
             var model = SyntheticModel.Of(published, parsed.GetValue(text), parsed.GetValue(vision));
             model.ShardBytes = ReadSize(parsed.GetValue(shard)!);
             model.Seed = parsed.GetValue(seed);
+            model.Scheme = parsed.GetValue(scheme) is { } quantised ? QuantisationScheme.Find(quantised) : null;
             var folder = NotEmpty("--output", parsed.GetValue(output))!;
             // On a thread of its own: Ctrl-C is listened to only when this lambda has returned.
             await Task.Run(() => Write(terminal, published, model, folder, NotEmpty("--tokenizer", parsed.GetValue(tokenizer)), cancellationToken), cancellationToken).ConfigureAwait(false);
@@ -78,8 +81,8 @@ internal static class ModelSynthesizeCommand
         WriteTokenizer(published, tokenizer, pending.Path);
         using (var line = new ProgressLine(terminal, "MB", TimeProvider.System))
         {
-            var done = 0L;
-            model.Write(pending.Path, count => line.Report(new RowProgress((done += count) / Megabyte, bytes / Megabyte)), cancellationToken);
+            var (done, total) = (0L, model.SourceBytes);
+            model.Write(pending.Path, count => line.Report(new RowProgress((done += count) / Megabyte, total / Megabyte)), cancellationToken);
         }
 
         pending.Commit();

@@ -57,7 +57,7 @@ internal sealed record ModelCard
         yield return ("memory", $"{string.Join(", ", Summary.Memory.Select(memory => $"{memory.Precision} {DiskSpace.Show(memory.Bytes)}"))}; KV cache {Invariant($"{MemoryEstimate.PerToken(Summary.Config) / 1000.0:F0} kB")} a token");
         if (Summary.Quantisation is { } record)
         {
-            yield return ("quantised", Invariant($"{record.Scheme} from {record.Source}@{record.SourceWeights.Short}, groups of {record.Group}, activations per {(record.ActivationsPerToken ? "token" : "block")}; relative error {record.Error:F4}, worst {record.Worst.Error:F4} in {record.Worst.Name}"));
+            yield return ("quantised", Invariant($"{record.Scheme} from {record.Source}{(record.SourceWeights is { } source ? $"@{source.Short}" : "")}, groups of {record.Group}, activations per {(record.ActivationsPerToken ? "token" : "block")}; relative error {record.Error:F4}, worst {record.Worst.Error:F4} in {record.Worst.Name}"));
         }
 
         yield return ("text", Invariant($"{sizes.Layers} layers of {sizes.HiddenSize}, {sizes.Heads} heads, {sizes.KeyHeads} key heads of {sizes.HeadSize}, vocabulary {sizes.VocabularySize:N0}"));
@@ -150,7 +150,7 @@ internal sealed record ModelCard
         json.WriteNumber("group", record.Group);
         json.WriteString("activations", record.ActivationsPerToken ? "token" : "block");
         json.WriteString("source", record.Source);
-        json.WriteString("sourceSha256", record.SourceWeights.Hex);
+        json.WriteString("sourceSha256", record.SourceWeights?.Hex);
         json.WriteNumber("relativeError", record.Error);
         json.WriteString("worstTensor", record.Worst.Name);
         json.WriteNumber("worstRelativeError", record.Worst.Error);

@@ -1,4 +1,4 @@
-using System.Runtime.InteropServices;
+using GuardSharp.Checkpoints.Quantization;
 
 namespace GuardSharp.Checkpoints;
 
@@ -7,9 +7,6 @@ namespace GuardSharp.Checkpoints;
 /// <param name="files">The files beside weights, manifest and tokenizer; config.json is one of them.</param>
 internal sealed class SyntheticModel(GuardManifest manifest, IReadOnlyList<(string FileName, byte[] Content)> files)
 {
-    // Two megabytes of numbers are made and written at a time, whatever the tensor's size.
-    private const int BlockNumbers = 1 << 20;
-
     private readonly IModelConfig _config = ModelConfig.Parse(ModelConfig.FileName, files.Single(file => file.FileName == ModelConfig.FileName).Content);
 
     /// <summary>Most bytes of weights in a file; a larger tensor has a file of its own.</summary>
@@ -18,8 +15,14 @@ internal sealed class SyntheticModel(GuardManifest manifest, IReadOnlyList<(stri
     /// <summary>Another seed gives other weights.</summary>
     public int Seed { get; set; } = 1;
 
-    /// <summary>Bytes of all weights.</summary>
-    public long Bytes => Plans().Sum(ShardPlan.BytesOf);
+    /// <summary>How the weights are stored; null: all in bfloat16.</summary>
+    public QuantisationScheme? Scheme { get; set; }
+
+    /// <summary>Bytes of all weights as they are stored.</summary>
+    public long Bytes => Plan().Sum(weight => weight.Bytes);
+
+    /// <summary>Bytes of all weights in bfloat16: what <see cref="Write"/> counts.</summary>
+    public long SourceBytes => _config.Tensors().Sum(tensor => TensorTypes.Bytes(TensorType.BF16, tensor.Shape));
 
     /// <summary>A published size, whole or cut to some of its layers.</summary>
     /// <param name="model">The size.</param>
@@ -42,7 +45,7 @@ internal sealed class SyntheticModel(GuardManifest manifest, IReadOnlyList<(stri
 
     /// <summary>Writes configuration, manifest and weights into an empty folder; the caller adds a tokenizer.</summary>
     /// <param name="folder">Where to.</param>
-    /// <param name="written">Told how many bytes were written since the last call.</param>
+    /// <param name="written">Told how many bytes of <see cref="SourceBytes"/> were done since the last call.</param>
     /// <param name="cancellationToken">Stops; what was written stays for the caller to remove.</param>
     public void Write(string folder, Action<long> written, CancellationToken cancellationToken)
     {
@@ -52,48 +55,20 @@ internal sealed class SyntheticModel(GuardManifest manifest, IReadOnlyList<(stri
         }
 
         manifest.Write(folder);
-        var shards = ShardPlan.Of(Plans(), ShardBytes);
-        var noise = new WeightNoise(Seed);
-        for (var i = 0; i < shards.Shards.Count; i++)
+        var rows = new NoiseRows(Seed);
+        var errors = new WeightsWriting(0, written, cancellationToken).Write(
+            folder, Plan(), weight => rows.Of(weight, Constant(weight)), ShardBytes, Scheme?.Metadata ?? new Dictionary<string, string> { ["format"] = "pt" });
+        if (Scheme is not null)
         {
-            WriteShard(Path.Combine(folder, shards.FileName(i)), shards.Shards[i], noise, written, cancellationToken);
+            QuantisationRecord.Of(Scheme, $"{manifest.Name}, seed {Seed}", null, errors).Write(folder, errors);
         }
-
-        shards.WriteIndex(folder);
     }
 
-    private IEnumerable<TensorPlan> Plans() => _config.Tensors().Select(tensor => new TensorPlan(tensor.Name, TensorType.BF16, tensor.Shape));
-
-    private static void WriteShard(string path, IReadOnlyList<TensorPlan> plans, WeightNoise noise, Action<long> written, CancellationToken cancellationToken)
-    {
-        using var writer = SafetensorsWriter.Create(path, plans, new Dictionary<string, string> { ["format"] = "pt" });
-        var block = new ushort[BlockNumbers];
-        foreach (var plan in plans)
-        {
-            var numbers = noise.Of(plan.Name);
-            for (var left = ShardPlan.BytesOf(plan) / sizeof(ushort); left > 0; left -= BlockNumbers)
-            {
-                cancellationToken.ThrowIfCancellationRequested();
-                var part = block.AsSpan(0, (int)Math.Min(left, BlockNumbers));
-                if (Constant(plan) is { } constant)
-                {
-                    part.Fill(WeightNoise.ToBFloat16(constant));
-                }
-                else
-                {
-                    numbers.Fill(part);
-                }
-
-                writer.Append(plan.Name, MemoryMarshal.AsBytes(part));
-                written(part.Length * sizeof(ushort));
-            }
-        }
-
-        writer.Commit();
-    }
+    private IReadOnlyList<PlannedWeight> Plan() => Scheme?.Plan(_config, _ => TensorType.BF16)
+        ?? [.. _config.Tensors().Select(tensor => new PlannedWeight(tensor.Name, tensor.Shape, TensorType.BF16, NumberFormat.Kept, StoredBlocks.BlockSize))];
 
     // A norm that scales by nearly nothing, or a gate that is shut, would hide whatever lies behind it.
-    private static float? Constant(TensorPlan plan) =>
+    private static float? Constant(PlannedWeight plan) =>
         plan.Shape.Length == 1 && plan.Name.EndsWith(".weight", StringComparison.Ordinal) ? 1
         : plan.Shape is [1] ? 0.5f
         : null;

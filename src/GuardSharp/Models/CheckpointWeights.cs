@@ -15,9 +15,11 @@ internal sealed class CheckpointWeights(Checkpoint checkpoint, Func<string, stri
     /// <remarks>A convolution [outputs, channels, height, width] whose steps are its size is a matrix over unfolded patches (model note M8).</remarks>
     public Weight Matrix(string name, int outputs, int inputs)
     {
-        if (checkpoint.TryGet(NameOf(name), out var numbers) && StoredBlocks.Are(numbers))
+        if (checkpoint.TryGet(NameOf(name), out var numbers) && StoredBlocks.Find(checkpoint, numbers, outputs, inputs) is { } blocks)
         {
-            return Blocks(name, numbers, outputs, inputs);
+            _used.Add(numbers.Name);
+            _used.Add(StoredBlocks.ScaleName(numbers.Name));
+            return Weight(name, outputs, inputs, blocks);
         }
 
         var entry = checkpoint.TryGet(NameOf(name), out var stored) && stored.Shape is [_, var channels, var height, var width] && channels * height * width == inputs
@@ -61,11 +63,8 @@ internal sealed class CheckpointWeights(Checkpoint checkpoint, Func<string, stri
     }
 
     /// <remarks>A scale that is not a number makes logits that are none, and the verdict an error: reading all scales here would read every page of them.</remarks>
-    private BlockWeight Blocks(string name, TensorEntry numbers, int outputs, int inputs)
+    private BlockWeight Weight(string name, int outputs, int inputs, StoredBlocks blocks)
     {
-        var blocks = StoredBlocks.Of(checkpoint, numbers, outputs, inputs);
-        _used.Add(numbers.Name);
-        _used.Add(StoredBlocks.ScaleName(numbers.Name));
         var layout = new BlockLayout(
             blocks.Numbers, blocks.BlockPitch, blocks.RowPitch, blocks.Scales, blocks.ScalePitch, blocks.ScaleRowPitch, blocks.BlocksPerScale);
         return new BlockWeight(name, outputs, inputs, blocks.Format == NumberFormat.Int8 ? BlockType.Int8 : BlockType.Int4, layout, _perToken);

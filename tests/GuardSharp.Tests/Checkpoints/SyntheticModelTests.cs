@@ -1,6 +1,7 @@
 using System.Text;
 using System.Text.Json.Nodes;
 using GuardSharp.Checkpoints;
+using GuardSharp.Checkpoints.Quantization;
 using GuardSharp.Conversations;
 using GuardSharp.Tokenization;
 
@@ -36,6 +37,16 @@ public sealed class SyntheticModelTests : IDisposable
         Assert.InRange(Math.Sqrt(numbers.Average(number => (double)number * number)), 0.0195, 0.0205);
         Assert.All(checkpoint.Get("language_model.model.norm.weight").ToSingles(), number => Assert.Equal(1, number));
         Assert.Empty(ModelSummary.Read(checkpoint.Folder).Problems);
+    }
+
+    [Fact]
+    public void A_quantised_one_is_what_quantize_makes_of_the_other()
+    {
+        using var direct = Write("direct", Tiny(), model => model.Scheme = QuantisationScheme.Int4);
+        Write("plain", Tiny()).Dispose();
+        new FolderQuantisation(_folder["plain"], QuantisationScheme.Int4).Run(_folder["quantised"], (_, _) => { }, TestContext.Current.CancellationToken);
+        Assert.Equal(File.ReadAllBytes(Path.Combine(_folder["quantised"], "model.safetensors")), File.ReadAllBytes(Path.Combine(direct.Folder, "model.safetensors")));
+        Assert.Empty(ModelSummary.Read(direct.Folder).Problems);
     }
 
     [Theory]
@@ -161,7 +172,7 @@ public sealed class SyntheticModelTests : IDisposable
         Directory.CreateDirectory(_folder[name]);
         var written = 0L;
         model.Write(_folder[name], count => written += count, TestContext.Current.CancellationToken);
-        Assert.Equal(model.Bytes, written);
+        Assert.Equal(model.SourceBytes, written);
         return Checkpoint.Open(_folder[name]);
     }
 }

@@ -5,6 +5,7 @@ using GuardSharp.Checkpoints.Gguf;
 using GuardSharp.Models;
 using GuardSharp.Tensors;
 using GuardSharp.Tensors.Cpu;
+using GuardSharp.Torch;
 
 namespace GuardSharp.Tests.Golden;
 
@@ -36,23 +37,27 @@ public sealed class LlamaCppTests
         Assert.True(types.Count >= 2);
     }
 
-    // Weights of blocks are rounded to F16 here (1/2048 of each), on logits up to 4.
+    // On torch, which multiplies singles: the CPU's kernels round activations beside Q8_0 and Q4_0. K-blocks are rounded to F16 (1/2048 of each), on logits up to 4.
     [Theory, MemberData(nameof(Files))]
-    public void Logits_are_those_of_llama_cpp_for_the_same_weights(string file) => Check(file, "logits", 5e-3f);
+    public void Logits_are_those_of_llama_cpp_for_the_same_weights(string file) =>
+        Check(file, "logits", 5e-3f, weights => (new TorchOps(), new TorchWeights(weights)));
 
     // llama.cpp's kernels round the activations to 8 bits beside quantised weights, which moves its own logits by 0.12 (README of the fixtures).
+    // Q8_0 and Q4_0 have such kernels here, too: they differ by 0.063 and 0.078, for llama.cpp keeps the scale of a block of activations in half
+    // precision, which puts one number in fifty on the other side of a rounding. With that scale in half precision here Q8_0 was equal within 1e-6
+    // (measured once). Q4_0 files have a head of Q6_K, whose activations are not rounded here.
     [Theory]
     [InlineData("f16", 5e-3f)]
-    [InlineData("q8_0", 0.15f)]
-    [InlineData("q4_0", 0.15f)]
+    [InlineData("q8_0", 0.08f)]
+    [InlineData("q4_0", 0.1f)]
     [InlineData("q4_k_m", 0.15f)]
     [InlineData("q5_k_m", 0.15f)]
-    public void Logits_are_near_those_of_llama_cpps_own_kernels(string file, float tolerance) => Check(file, "kernels", tolerance);
+    public void Logits_are_near_those_of_llama_cpps_own_kernels(string file, float tolerance) => Check(file, "kernels", tolerance, weights => (new CpuOps(1), weights));
 
-    private static void Check(string file, string recording, float tolerance)
+    private static void Check(string file, string recording, float tolerance, TensorBackend backend)
     {
         var expected = MemoryMarshal.Cast<byte, float>(File.ReadAllBytes(TestFiles.Golden("gguf", $"{file}.{recording}.f32"))).ToArray();
-        var actual = Logits(TestFiles.Golden("gguf", file + ".gguf"));
+        var actual = Logits(TestFiles.Golden("gguf", file + ".gguf"), backend);
         Assert.Equal(Tokens * Vocabulary, expected.Length);
         var worst = expected.Zip(actual).Max(pair => MathF.Abs(pair.First - pair.Second));
         Assert.True(worst <= tolerance, string.Create(CultureInfo.InvariantCulture, $"{file}: {worst}, largest logit {expected.Max()}"));
@@ -84,13 +89,14 @@ public sealed class LlamaCppTests
         return hash.ToString("x16", CultureInfo.InvariantCulture);
     }
 
-    private static float[] Logits(string path)
+    private static float[] Logits(string path, TensorBackend backend)
     {
         using var checkpoint = Checkpoint.Open(path);
-        using var ops = new CpuOps(1);
-        var weights = new CheckpointWeights(checkpoint);
+        var stored = new CheckpointWeights(checkpoint);
+        var (ops, weights) = backend(stored);
+        using var backendOfTest = ops;
         var network = GuardNetworks.Create(ops, weights, ModelConfig.Read(path));
-        weights.RequireAllUsed();
+        stored.RequireAllUsed();
         int[] ids = [.. Enumerable.Range(0, Tokens).Select(i => ((i * 37) + 11) % Vocabulary)];
         using var scope = ops.Scope();
         var hidden = ForwardPass.Run(ops, network, network.Embed(ids), [SequenceSpan.Self(0, Tokens)]);

@@ -2,7 +2,7 @@ using System.Runtime.InteropServices;
 
 namespace GuardSharp.Checkpoints.Gguf;
 
-/// <summary>Tensors of GGML's block types as F16, which the kernels read: made once for each tensor that a network asks for.</summary>
+/// <summary>Tensors of GGML's block types as F16, for those that no kernel reads as they are: made once for each tensor that a network asks for.</summary>
 /// <remarks>
 /// Memory: 2 bytes for each number, of the process's own, beside the mapped file (Llama Guard 3 8B: 16 GB, 1B: 2.5 GB). Rounding to F16
 /// changes a number by at most 1/2048 of it, far less than the quantisation did. Safe from any thread until disposed.

@@ -7,11 +7,11 @@ namespace GuardSharp.Checkpoints.Quantization;
 /// <param name="Group">Inputs that share a scale of four-bit weights.</param>
 /// <param name="ActivationsPerToken">Whether products round a whole row of activations at a time.</param>
 /// <param name="Source">Name of the model it was made from.</param>
-/// <param name="SourceWeights">Its weights.</param>
+/// <param name="SourceWeights">Its weights; null: they were never in a file.</param>
 /// <param name="Error">Root mean squared error of all quantised weights over that of the weights.</param>
 /// <param name="Worst">The weight with the largest such error, and its error.</param>
 internal sealed record QuantisationRecord(
-    string Scheme, int Group, bool ActivationsPerToken, string Source, WeightsDigest SourceWeights, double Error, (string Name, double Error) Worst)
+    string Scheme, int Group, bool ActivationsPerToken, string Source, WeightsDigest? SourceWeights, double Error, (string Name, double Error) Worst)
 {
     /// <summary>The file's name.</summary>
     public const string FileName = "quantization.json";
@@ -24,7 +24,7 @@ internal sealed record QuantisationRecord(
 
     /// <summary>The record of a run.</summary>
     public static QuantisationRecord Of(
-        QuantisationScheme scheme, string source, WeightsDigest weights, IReadOnlyList<(PlannedWeight Weight, RoundingError Error)> errors)
+        QuantisationScheme scheme, string source, WeightsDigest? weights, IReadOnlyList<(PlannedWeight Weight, RoundingError Error)> errors)
     {
         var (total, worst) = (default(RoundingError), ("", 0.0));
         foreach (var (weight, error) in errors)
@@ -67,10 +67,17 @@ internal sealed record QuantisationRecord(
             root.Int("group", 1, MaxGroup),
             root.Text("activations") == Activations.PerToken,
             source.Text("name") ?? throw source.Missing("name", "a text"),
-            new WeightsDigest(source.Text("weightsSha256") ?? throw source.Missing("weightsSha256", "a text"), source.Flag("isSample") ?? false),
+            Digest(source),
             root.Number("relativeError", 0, double.MaxValue),
             (worst.Text("name") ?? throw worst.Missing("name", "a text"), worst.Number("relativeError", 0, double.MaxValue)));
     }
+
+    private static WeightsDigest? Digest(JsonSection source) => source.Text("weightsSha256") switch
+    {
+        null => null,
+        { Length: 64 } hex when hex.All(char.IsAsciiHexDigitLower) => new WeightsDigest(hex, source.Flag("isSample") ?? false),
+        var other => throw source.Error("weightsSha256", $"\"{Printable.Of(other)}\"", "64 hexadecimal digits in lower case are allowed"),
+    };
 
     private void Write(Utf8JsonWriter json, IReadOnlyList<(PlannedWeight Weight, RoundingError Error)> errors)
     {
@@ -81,8 +88,8 @@ internal sealed record QuantisationRecord(
         json.WriteString("activations", ActivationsPerToken ? Activations.PerToken : "block");
         json.WriteStartObject("source");
         json.WriteString("name", Source);
-        json.WriteString("weightsSha256", SourceWeights.Hex);
-        json.WriteBoolean("isSample", SourceWeights.IsSample);
+        json.WriteString("weightsSha256", SourceWeights?.Hex);
+        json.WriteBoolean("isSample", SourceWeights?.IsSample ?? false);
         json.WriteEndObject();
         json.WriteNumber("relativeError", Error);
         json.WriteStartObject("worst");

@@ -11,7 +11,8 @@ namespace GuardSharp.Checkpoints.Quantization;
 /// <param name="BlocksPerScale">Neighbouring blocks that share a scale: 1 or 8.</param>
 /// <remarks>
 /// In safetensors a weight NAME of 8 bits is a tensor NAME of I8 [rows, blocks * 32], one of 4 bits a tensor NAME of U8 [rows, blocks * 16];
-/// NAME_scale of F16 [rows, scales] stands beside it. The numbers behind the last input are zero. Nothing is read but headers.
+/// NAME_scale of F16 [rows, scales] stands beside it. The numbers behind the last input are zero. In GGUF files a block of Q8_0 or Q4_0 is its scale
+/// and its numbers, 34 or 18 bytes. Nothing is read but headers.
 /// </remarks>
 internal sealed record StoredBlocks(
     NumberFormat Format, nint Numbers, int BlockPitch, long RowPitch, nint Scales, int ScalePitch, long ScaleRowPitch, int BlocksPerScale)
@@ -24,13 +25,26 @@ internal sealed record StoredBlocks(
 
     private const string ScaleSuffix = "_scale";
 
-    /// <summary>Whether a tensor holds the numbers of a quantised matrix.</summary>
+    /// <summary>Whether a tensor of a safetensors file holds the numbers of a quantised matrix.</summary>
     public static bool Are(TensorEntry entry) => entry.Type is TensorType.I8 or TensorType.U8;
 
     /// <summary>The name of the tensor that holds a matrix's scales.</summary>
     public static string ScaleName(string name) => name + ScaleSuffix;
 
-    /// <summary>A quantised matrix of a checkpoint.</summary>
+    /// <summary>A tensor as a quantised matrix; null: it is none.</summary>
+    /// <param name="checkpoint">The open checkpoint.</param>
+    /// <param name="tensor">The tensor.</param>
+    /// <param name="rows">Outputs that config.json asks for.</param>
+    /// <param name="columns">Inputs that config.json asks for.</param>
+    /// <exception cref="CheckpointException">Its scales are missing, or a shape is not that of such a matrix.</exception>
+    public static StoredBlocks? Find(Checkpoint checkpoint, TensorEntry tensor, long rows, long columns) => tensor.Type switch
+    {
+        TensorType.I8 or TensorType.U8 => Of(checkpoint, tensor, rows, columns),
+        TensorType.Q80 or TensorType.Q40 when tensor.Shape.AsSpan().SequenceEqual([rows, columns]) => OfGguf(tensor, columns),
+        _ => null,
+    };
+
+    /// <summary>A quantised matrix of a safetensors file.</summary>
     /// <param name="checkpoint">The open checkpoint.</param>
     /// <param name="numbers">The tensor of its numbers.</param>
     /// <param name="rows">Outputs that config.json asks for.</param>
@@ -62,5 +76,12 @@ internal sealed record StoredBlocks(
 
         return new StoredBlocks(
             format, numbers.Data, blockBytes, bytes, scales.Data, sizeof(ushort), perRow * sizeof(ushort), perRow == blocks ? 1 : BlocksPerGroup);
+    }
+
+    private static StoredBlocks OfGguf(TensorEntry tensor, long columns)
+    {
+        var (format, pitch) = (tensor.Type == TensorType.Q80 ? NumberFormat.Int8 : NumberFormat.Int4, tensor.Type.BlockBytes());
+        var rowBytes = columns / BlockSize * pitch;
+        return new StoredBlocks(format, tensor.Data + sizeof(ushort), pitch, rowBytes, tensor.Data, pitch, rowBytes, BlocksPerScale: 1);
     }
 }

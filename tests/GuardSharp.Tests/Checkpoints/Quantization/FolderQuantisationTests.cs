@@ -90,7 +90,7 @@ public sealed class FolderQuantisationTests : IDisposable
         Assert.Equal(manifest with { WeightsSha256 = written.Sha256 }, GuardManifest.Read(Output)! with { Codes = manifest.Codes, Languages = manifest.Languages });
         var record = QuantisationRecord.Read(Output)!;
         using var original = Checkpoint.Open(source);
-        Assert.Equal(("int4", 32, false, "test-guard", original.Sha256), (record.Scheme, record.Group, record.ActivationsPerToken, record.Source, record.SourceWeights.Hex));
+        Assert.Equal(("int4", 32, false, "test-guard", (string?)original.Sha256), (record.Scheme, record.Group, record.ActivationsPerToken, record.Source, record.SourceWeights?.Hex));
         Assert.InRange(record.Error, 0.001, 0.1);
         Assert.InRange(record.Worst.Error, record.Error, 0.15);
     }
