@@ -15,60 +15,65 @@ internal static class VerdictBenchmark
     public static async Task RunAsync(string model, int count, int threads)
     {
         await using var guard = GuardClassifier.Load(model, new GuardOptions { Threads = threads });
-        var conversations = Enumerable.Range(0, 64).Select(i => Conversation.OfUser(
-            $"How do I bake bread number {i} for a party of {i + 2} guests without an oven?")).ToList();
+        var next = 0;
         for (var i = 0; i < WarmUp; i++)
         {
-            await guard.ClassifyAsync(conversations[i % conversations.Count]);
+            await guard.ClassifyAsync(Question(next++));
         }
 
-        await OneByOneAsync(guard, conversations, count);
-        foreach (var batch in new[] { 1, 8, 32 })
+        await OneByOneAsync(guard, () => Question(next++), count);
+        foreach (var batch in new[] { 1, 8, 32, 64 })
         {
-            await InBatchesAsync(guard, conversations, count, batch);
+            await InBatchesAsync(guard, () => Question(next++), count, batch);
         }
     }
 
-    private static async Task OneByOneAsync(GuardClassifier guard, List<Conversation> conversations, int count)
+    // Each differs from its beginning on, so that no cache knows more of it than the policy.
+    private static Conversation Question(int number) => Conversation.OfUser(
+        $"{number}: How do I bake bread number {number % 64} for a party of {(number % 64) + 2} guests without an oven?");
+
+    private static async Task OneByOneAsync(GuardClassifier guard, Func<Conversation> next, int count)
     {
         var times = new double[count];
-        Console.WriteLine("| classifications | resident MB | managed MB |");
-        Console.WriteLine("|---|---|---|");
+        var part = Math.Max(count / 10, 1);
+        Console.WriteLine("| classifications | verdicts/s since the last line | resident MB | managed MB |");
+        Console.WriteLine("|---|---|---|---|");
+        var since = Stopwatch.GetTimestamp();
         for (var i = 0; i < count; i++)
         {
-            if (i % Math.Max(count / 5, 1) == 0)
-            {
-                PrintMemory(i);
-            }
-
             var started = Stopwatch.GetTimestamp();
-            await guard.ClassifyAsync(conversations[i % conversations.Count]);
+            await guard.ClassifyAsync(next());
             times[i] = Stopwatch.GetElapsedTime(started).TotalMilliseconds;
+            if ((i + 1) % part == 0)
+            {
+                PrintMemory(i + 1, part / Stopwatch.GetElapsedTime(since).TotalSeconds);
+                since = Stopwatch.GetTimestamp();
+            }
         }
 
-        PrintMemory(count);
         Array.Sort(times);
         Console.WriteLine();
         Console.WriteLine(string.Create(
             CultureInfo.InvariantCulture, $"time to verdict, ms: p50 {times[count / 2]:0.00}, p95 {times[count * 95 / 100]:0.00}, p99 {times[count * 99 / 100]:0.00} (n = {count})"));
     }
 
-    private static async Task InBatchesAsync(IGuard guard, List<Conversation> conversations, int count, int batch)
+    private static async Task InBatchesAsync(IGuard guard, Func<Conversation> next, int count, int batch)
     {
         var started = Stopwatch.GetTimestamp();
-        for (var done = 0; done < count; done += batch)
+        var done = 0;
+        for (; done < count; done += batch)
         {
-            await guard.ClassifyAsync(Enumerable.Range(done, batch).Select(i => conversations[i % conversations.Count]).ToList());
+            await guard.ClassifyAsync(Enumerable.Range(0, batch).Select(_ => next()).ToList());
         }
 
         Console.WriteLine(string.Create(
-            CultureInfo.InvariantCulture, $"{batch} at a time: {count / Stopwatch.GetElapsedTime(started).TotalSeconds:0} verdicts/s"));
+            CultureInfo.InvariantCulture, $"{batch} at a time: {done / Stopwatch.GetElapsedTime(started).TotalSeconds:0} verdicts/s"));
     }
 
-    private static void PrintMemory(int classified)
+    private static void PrintMemory(int classified, double speed)
     {
         using var process = Process.GetCurrentProcess();
         Console.WriteLine(string.Create(
-            CultureInfo.InvariantCulture, $"| {classified} | {process.WorkingSet64 / 1e6:0.0} | {GC.GetTotalMemory(forceFullCollection: false) / 1e6:0.0} |"));
+            CultureInfo.InvariantCulture, $"| {classified} | {speed:0} | {process.WorkingSet64 / 1e6:0.0} | {GC.GetTotalMemory(forceFullCollection: false) / 1e6:0.0} |"));
     }
 }

@@ -6,7 +6,6 @@ namespace GuardSharp.Engine;
 /// <summary>What an engine tells the meter "GuardSharp": numbers, never content.</summary>
 internal sealed class EngineMetrics : IDisposable
 {
-    private readonly Meter _meter = new("GuardSharp");
     private readonly Histogram<double> _queueWait;
     private readonly Histogram<int> _rows;
     private readonly Histogram<double> _passTime;
@@ -17,22 +16,25 @@ internal sealed class EngineMetrics : IDisposable
 
     public EngineMetrics()
     {
-        _queueWait = _meter.CreateHistogram<double>("guardsharp.queue.wait", "s", "How long a prompt waited before its first row was read.");
-        _rows = _meter.CreateHistogram<int>("guardsharp.pass.rows", "{row}", "Rows of a forward pass.");
-        _passTime = _meter.CreateHistogram<double>("guardsharp.pass.duration", "s", "Time of a forward pass.");
-        _readTime = _meter.CreateHistogram<double>("guardsharp.prompt.duration", "s", "Time from a prompt's arrival in the queue until it is read.");
-        _lookups = _meter.CreateCounter<long>("guardsharp.cache.lookups", "{lookup}", "Searches of a cache, by cache (policy, conversation, image) and result (hit, miss).");
-        _tokens = _meter.CreateCounter<long>("guardsharp.tokens", "{token}", "Tokens of prompts, by source: computed, or cached by an earlier prompt.");
-        _tiles = _meter.CreateCounter<long>("guardsharp.tiles", "{tile}", "Tiles of pictures that were encoded.");
+        _queueWait = Meter.CreateHistogram<double>("guardsharp.queue.wait", "s", "How long a prompt waited before its first row was read.");
+        _rows = Meter.CreateHistogram<int>("guardsharp.pass.rows", "{row}", "Rows of a forward pass.");
+        _passTime = Meter.CreateHistogram<double>("guardsharp.pass.duration", "s", "Time of a forward pass.");
+        _readTime = Meter.CreateHistogram<double>("guardsharp.prompt.duration", "s", "Time from a prompt's arrival in the queue until it is read.");
+        _lookups = Meter.CreateCounter<long>("guardsharp.cache.lookups", "{lookup}", "Searches of a cache, by cache (policy, conversation, image) and result (hit, miss).");
+        _tokens = Meter.CreateCounter<long>("guardsharp.tokens", "{token}", "Tokens of prompts, by source: computed, or cached by an earlier prompt.");
+        _tiles = Meter.CreateCounter<long>("guardsharp.tiles", "{tile}", "Tiles of pictures that were encoded.");
     }
+
+    /// <summary>The engine's own meter: several engines have meters of the same name.</summary>
+    public Meter Meter { get; } = new("GuardSharp");
 
     /// <summary>Registers what is measured when a listener asks.</summary>
     /// <param name="queueDepth">Prompts that wait or are being read.</param>
     /// <param name="cacheBytes">Bytes by cache.</param>
     public void Observe(Func<int> queueDepth, Func<IEnumerable<(string Cache, long Bytes)>> cacheBytes)
     {
-        _meter.CreateObservableGauge("guardsharp.queue.depth", queueDepth, "{prompt}", "Prompts that wait or are being read.");
-        _meter.CreateObservableGauge(
+        Meter.CreateObservableGauge("guardsharp.queue.depth", queueDepth, "{prompt}", "Prompts that wait or are being read.");
+        Meter.CreateObservableGauge(
             "guardsharp.cache.size",
             () => cacheBytes().Select(cache => new Measurement<long>(cache.Bytes, Tag("cache", cache.Cache))),
             "By",
@@ -67,7 +69,7 @@ internal sealed class EngineMetrics : IDisposable
 
     public void ImageLookup(bool hit) => Lookup("image", hit);
 
-    public void Dispose() => _meter.Dispose();
+    public void Dispose() => Meter.Dispose();
 
     private static KeyValuePair<string, object?> Tag(string key, string value) => new(key, value);
 

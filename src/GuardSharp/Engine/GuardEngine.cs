@@ -12,7 +12,6 @@ namespace GuardSharp.Engine;
 internal sealed class GuardEngine : IDisposable
 {
     private readonly EngineOptions _options;
-    private readonly EngineMetrics _metrics = new();
     private readonly EngineWorker _worker;
     private readonly BlockingCollection<EngineJob> _queue = [];
     private readonly ConcurrentQueue<PromptSession> _released = new();
@@ -28,14 +27,17 @@ internal sealed class GuardEngine : IDisposable
     public GuardEngine(ITensorOps ops, IGuardNetwork network, TileTokens images, EngineOptions options)
     {
         _options = options;
-        _worker = new EngineWorker(ops, network, images, options, _metrics);
-        _metrics.Observe(() => Volatile.Read(ref _waiting), () => _worker.CacheBytes);
+        _worker = new EngineWorker(ops, network, images, options, Metrics);
+        Metrics.Observe(() => Volatile.Read(ref _waiting), () => _worker.CacheBytes);
         _thread = new Thread(Work) { IsBackground = true, Name = "GuardSharp engine" };
         _thread.Start();
     }
 
     /// <summary>Bytes of all keys, values and encoded pictures that live now.</summary>
     public long LiveCacheBytes => _worker.LiveBytes;
+
+    /// <summary>What it tells of its work.</summary>
+    internal EngineMetrics Metrics { get; } = new();
 
     /// <summary>Reads a prompt.</summary>
     /// <param name="prompt">The prompt.</param>
@@ -91,7 +93,7 @@ internal sealed class GuardEngine : IDisposable
         if (isFirst)
         {
             _queue.Dispose();
-            _metrics.Dispose();
+            Metrics.Dispose();
         }
     }
 
