@@ -82,13 +82,14 @@ internal sealed class EngineWorker : IDisposable
     {
         if (session.Cache is { } cache && session.Below is { } below)
         {
-            if (session.IsCancelled)
+            try
             {
-                _memory.Free(cache);
+                _prompts.Keep(below, session.Keys, cache, session.IsCancelled ? 0 : session.Reusable);
             }
-            else
+            catch (OutOfMemoryException)
             {
-                _prompts.Keep(below, session.Keys, cache, session.Reusable);
+                // There is no room for the copy: it is not kept.
+                _memory.Free(cache);
             }
 
             _prompts.Release(below);
@@ -136,7 +137,14 @@ internal sealed class EngineWorker : IDisposable
 
         foreach (var reading in _readings.Advance(readings))
         {
-            Finish(answers, reading);
+            try
+            {
+                Finish(answers, reading);
+            }
+            catch (Exception error)
+            {
+                reading.Job!.Fail(error);
+            }
         }
 
         answers.Run();

@@ -11,6 +11,9 @@ namespace GuardSharp.Engine;
 /// </remarks>
 internal sealed class GuardEngine : IDisposable
 {
+    // A queue cannot be waited for much longer than three weeks at a time.
+    private static readonly TimeSpan _longestWait = TimeSpan.FromHours(1);
+
     private readonly EngineOptions _options;
     private readonly EngineWorker _worker;
     private readonly BlockingCollection<EngineJob> _queue = [];
@@ -157,7 +160,8 @@ internal sealed class GuardEngine : IDisposable
     /// <summary>Takes all jobs that wait; with nothing to compute it waits for one, or until something kept has to be forgotten.</summary>
     private void TakeJobs()
     {
-        var wait = _worker.IsIdle ? _worker.Expire() ?? Timeout.InfiniteTimeSpan : TimeSpan.Zero;
+        var nextExpiry = _worker.Expire();
+        var wait = !_worker.IsIdle ? TimeSpan.Zero : nextExpiry is null ? Timeout.InfiniteTimeSpan : nextExpiry < _longestWait ? nextExpiry.Value : _longestWait;
         while (_queue.TryTake(out var job, wait))
         {
             wait = TimeSpan.Zero;

@@ -18,8 +18,11 @@ internal sealed class PromptReading(ReadPromptJob? job, int[] ids, long[] keys)
     /// <summary>The policy that has to be read first.</summary>
     public PromptReading? WaitsFor { get; set; }
 
-    /// <summary>The entry it stands on, held: its policy's until the reading begins, then that of the longest known beginning.</summary>
+    /// <summary>The entry it stands on, held: that of its longest known beginning, at the least its policy's.</summary>
     public CachedPrompt? Below { get; set; }
+
+    /// <summary>Rows of the longest known beginning.</summary>
+    public int Known { get; set; }
 
     public PromptPictures? Pictures { get; set; }
 
@@ -27,7 +30,7 @@ internal sealed class PromptReading(ReadPromptJob? job, int[] ids, long[] keys)
     public KvCache? Cache { get; set; }
 
     /// <summary>Rows that are known or read.</summary>
-    public int Done => Cache?.Length ?? Below?.End ?? 0;
+    public int Done => Cache?.Length ?? Known;
 
     /// <summary>Rows still to be read.</summary>
     public int Remaining => Ids.Length - Done;

@@ -79,7 +79,7 @@ internal sealed class ReadingQueue(PromptCache prompts, PictureStore pictures, C
                 }
 
                 var start = reading.Done;
-                // A known beginning may have left less to be read than was planned.
+                // More may be known meanwhile than when the pass was planned.
                 var part = reading.Ids.AsMemory(start, Math.Min(rows, reading.Remaining));
                 chosen.Add((reading, new Piece(reading.Cache!, part, reading.Pictures, reading.Ids.AsSpan(0, start).Count(patchToken))));
             }
@@ -130,15 +130,11 @@ internal sealed class ReadingQueue(PromptCache prompts, PictureStore pictures, C
     /// <summary>Stands on the longest beginning that is known, and makes room for the rest.</summary>
     private void Begin(PromptReading reading)
     {
-        var below = reading.Below;
-        var start = 0;
         if (reading.Job is { } job)
         {
-            (var found, start) = prompts.Find(below!, reading.Keys);
-            PromptCache.Hold(found);
-            prompts.Release(below!);
-            reading.Below = below = found;
-            metrics.ConversationLookup(hit: found.Parent is not null);
+            // More may be known than when it came.
+            Stand(reading, reading.Below!.Policy);
+            metrics.ConversationLookup(hit: reading.Below.Parent is not null);
             job.Session.Queued = reading.Waited;
             metrics.QueueWait(reading.Waited);
             if (reading.Pictures is { } seen)
@@ -147,7 +143,20 @@ internal sealed class ReadingQueue(PromptCache prompts, PictureStore pictures, C
             }
         }
 
-        reading.Cache = memory.Create(reading.Ids.Length - start, below?.Cache, start);
+        reading.Cache = memory.Create(reading.Remaining, reading.Below?.Cache, reading.Known);
+    }
+
+    /// <summary>Holds the longest known beginning, which so is still known when its turn comes.</summary>
+    private void Stand(PromptReading reading, CachedPrompt policy)
+    {
+        var (found, length) = prompts.Find(policy, reading.Keys);
+        PromptCache.Hold(found);
+        if (reading.Below is { } before)
+        {
+            prompts.Release(before);
+        }
+
+        (reading.Below, reading.Known) = (found, length);
     }
 
     /// <summary>Finds the policy of a prompt; where it is not known it is read first, once for all prompts that wait for it.</summary>
@@ -156,8 +165,7 @@ internal sealed class ReadingQueue(PromptCache prompts, PictureStore pictures, C
         var keys = reading.Keys[..prefix.Length];
         if (prompts.FindPolicy(keys) is { } policy)
         {
-            reading.Below = policy;
-            PromptCache.Hold(policy);
+            Stand(reading, policy);
             metrics.PolicyLookup(hit: true);
             return;
         }
@@ -176,8 +184,8 @@ internal sealed class ReadingQueue(PromptCache prompts, PictureStore pictures, C
         _readings.Remove(reading);
         foreach (var waiting in _readings.FindAll(other => other.WaitsFor == reading))
         {
-            PromptCache.Hold(policy);
-            (waiting.WaitsFor, waiting.Below) = (null, policy);
+            waiting.WaitsFor = null;
+            Stand(waiting, policy);
         }
     }
 

@@ -11,8 +11,8 @@ internal sealed record EngineRequest(EncodedPrompt Prompt, int[][] Continuations
 /// <summary>Random requests with much in common: a few policies, chats that grow turn by turn or begin alike, pictures that come again.</summary>
 /// <param name="model">The model.</param>
 /// <param name="seed">Makes the same requests again.</param>
-/// <param name="pictures">Different pictures; 0: text alone.</param>
-internal sealed class RequestMix(EngineModel model, int seed, int pictures)
+/// <param name="pictures">Whether there are pictures.</param>
+internal sealed class RequestMix(EngineModel model, int seed, bool pictures)
 {
     private readonly Random _random = new(seed);
     private readonly List<Chat> _chats = [];
@@ -21,7 +21,12 @@ internal sealed class RequestMix(EngineModel model, int seed, int pictures)
     public EngineRequest Next()
     {
         var chat = _chats.Count > 0 && _random.Next(4) > 0 ? _chats[_random.Next(_chats.Count)] : Begin();
-        if (_random.Next(3) > 0 && chat.Ids.Count < 240)
+        if (chat.Images.Count > 0 && _random.Next(3) == 0)
+        {
+            // The same text about another picture of the same size.
+            chat = chat with { Images = [.. chat.Images.Select(image => image ^ 2)] };
+        }
+        else if (_random.Next(3) > 0 && chat.Ids.Count < 240)
         {
             Grow(chat);
         }
@@ -31,7 +36,7 @@ internal sealed class RequestMix(EngineModel model, int seed, int pictures)
         var cut = chat.Images.Count == 0 && _random.Next(4) == 0 ? _random.Next(0, chat.Ids.Count + 1) : chat.Ids.Count;
         int[] rest = [.. chat.Ids.Take(cut), .. tail];
         return new EngineRequest(
-            new EncodedPrompt(chat.Policy, rest, [.. chat.Images]) { Reusable = _random.Next(5) == 0 ? int.MaxValue : chat.Policy.Length + cut },
+            new EncodedPrompt(chat.Policy, rest, [.. chat.Images.Select(Picture)]) { Reusable = _random.Next(5) == 0 ? int.MaxValue : chat.Policy.Length + cut },
             [.. Enumerable.Range(0, _random.Next(1, 4)).Select(_ => Text(_random.Next(0, 4)))],
             _random.Next(2) == 0 ? [] : [.. Text(5)]);
     }
@@ -40,7 +45,7 @@ internal sealed class RequestMix(EngineModel model, int seed, int pictures)
     {
         // Policies begin alike, as real ones do, and may be missing.
         var policy = _random.Next(4) switch { 0 => [], var n => Enumerable.Range(20, 10 + (13 * n)).Select(i => i < 28 ? i : i + n).ToArray() };
-        var chat = new Chat(policy);
+        var chat = new Chat(policy, [], []);
         if (_chats.Count > 0 && _random.Next(2) == 0)
         {
             var other = _chats[_random.Next(_chats.Count)];
@@ -63,21 +68,21 @@ internal sealed class RequestMix(EngineModel model, int seed, int pictures)
     private void Grow(Chat chat)
     {
         chat.Ids.AddRange([1, .. Text(_random.Next(1, 60))]);
-        if (pictures > 0 && chat.Images.Count < 2 && _random.Next(2) == 0)
+        if (pictures && chat.Images.Count < 2 && _random.Next(2) == 0)
         {
-            var number = _random.Next(pictures);
-            var picture = model.Picture(number, 1 + (number % 2));
-            chat.Images.Add(picture);
-            chat.Ids.AddRange([2, .. model.IdsOf(picture), 3, .. Text(_random.Next(0, 9))]);
+            var number = _random.Next(4);
+            chat.Images.Add(number);
+            chat.Ids.AddRange([2, .. model.IdsOf(Picture(number)), 3, .. Text(_random.Next(0, 9))]);
         }
     }
 
+    // Four pictures; the even ones have one tile, the odd ones several.
+    private EncodedImage Picture(int number) => model.Picture(number, 1 + (number % 2));
+
     private int[] Text(int count) => [.. Enumerable.Range(0, count).Select(_ => _random.Next(10, EngineModel.TextIds))];
 
-    private sealed record Chat(int[] Policy)
-    {
-        public List<int> Ids { get; } = [];
-
-        public List<EncodedImage> Images { get; } = [];
-    }
+    /// <param name="Policy">Ids of its policy.</param>
+    /// <param name="Ids">Ids behind it.</param>
+    /// <param name="Images">Its pictures' numbers.</param>
+    private sealed record Chat(int[] Policy, List<int> Ids, List<int> Images);
 }
