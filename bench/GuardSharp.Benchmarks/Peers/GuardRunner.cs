@@ -1,5 +1,4 @@
 using System.Diagnostics;
-using System.Globalization;
 using GuardSharp.Conversations;
 using GuardSharp.Engine;
 
@@ -10,27 +9,38 @@ internal sealed class GuardRunner(string path, int threads) : IAsyncDisposable
 {
     private static readonly string[] endings = [" a", " the", "!", "?", "x", " 7"];
 
+    private string? opening;
     private readonly GuardClassifier cold = GuardClassifier.LoadOn(null, path, new GuardOptions { Threads = threads }, new EngineOptions { CachedPrefixes = 0 });
     private readonly GuardClassifier warm = GuardClassifier.Load(path, new GuardOptions { Threads = threads });
 
-    /// <summary>A conversation whose prompt has exactly so many tokens, its ids, and how many of them every prompt of the policy begins with.</summary>
+    /// <summary>A conversation whose prompt has exactly so many tokens, and its ids.</summary>
     /// <param name="tokens">Tokens wanted.</param>
+    /// <param name="shared">Tokens that it has in common with those of other numbers, at its beginning.</param>
     /// <param name="number">Another number gives another text.</param>
-    public (Conversation Conversation, int[] Ids, int Prefix) Prompt(int tokens, int number)
+    public (Conversation Conversation, int[] Ids) Prompt(int tokens, int shared, int number)
     {
-        var text = string.Create(CultureInfo.InvariantCulture, $"Message {number}:");
-        for (var length = Ids(text).Length; length < tokens;)
+        opening ??= Grown("Note:", shared, text => Common(Ids(text + " one"), Ids(text + " two")));
+        var word = new string([.. Enumerable.Range(0, 3).Select(i => (char)('a' + (number * (i + 7) % 26)))]);
+        var text = Grown($"{opening} {word}", tokens, text => Ids(text).Length);
+        return (Conversation.OfUser(text), Ids(text));
+    }
+
+    // Words by the dozen first, then whatever is no longer than what is missing.
+    private static string Grown(string text, int wanted, Func<string, int> measure)
+    {
+        for (var length = measure(text); length < wanted;)
         {
-            // Words by the dozen first, then whatever is no longer than what is missing.
-            var (longer, reached) = endings.Select(ending => string.Concat(Enumerable.Repeat(ending, Math.Max(1, (tokens - length) / 4))))
-                .Select(ending => (Text: text + ending, Ids(text + ending).Length))
-                .FirstOrDefault(next => next.Length > length && next.Length <= tokens);
-            text = longer ?? throw new InvalidOperationException($"No message makes a prompt of {tokens} tokens.");
+            var (longer, reached) = endings.Select(ending => string.Concat(Enumerable.Repeat(ending, Math.Max(1, (wanted - length) / 4))))
+                .Select(ending => (Text: text + ending, Length: measure(text + ending)))
+                .FirstOrDefault(next => next.Length > length && next.Length <= wanted);
+            text = longer ?? throw new InvalidOperationException($"No text reaches {wanted} tokens.");
             length = reached;
         }
 
-        return (Conversation.OfUser(text), Ids(text), Render(text).Prefix.Length);
+        return text;
     }
+
+    private static int Common(int[] one, int[] other) => one.AsSpan().CommonPrefixLength(other);
 
     private int[] Ids(string text)
     {
@@ -64,7 +74,7 @@ internal sealed class GuardRunner(string path, int threads) : IAsyncDisposable
 
     /// <summary>Milliseconds to a verdict with all categories.</summary>
     /// <param name="conversation">The conversation.</param>
-    /// <param name="cached">Whether the policy's keys and values are kept.</param>
+    /// <param name="cached">Whether keys and values of policies and conversations are kept.</param>
     public async Task<double> JudgeAsync(Conversation conversation, bool cached)
     {
         var started = Stopwatch.GetTimestamp();

@@ -11,6 +11,7 @@ internal sealed class PeerBenchmark(string models, string programs, int rounds, 
     private const int ReadTokens = 512;
     private const int WrittenTokens = 32;
     private const int PromptTokens = 450;
+    private const int CachedTokens = 250;
 
     private static readonly string[] llamaForms = ["f16", "bf16", "q8_0", "q4_0", "q4_k_m"];
 
@@ -33,7 +34,7 @@ internal sealed class PeerBenchmark(string models, string programs, int rounds, 
         if (parts.Contains("server", StringComparison.Ordinal))
         {
             await ServersAsync();
-            verdicts.Print($"prompt of {PromptTokens} tokens to its answer", "ms");
+            verdicts.Print($"prompt of {PromptTokens} tokens to its answer (cached: {CachedTokens} of them)", "ms");
         }
 
         PrintRatios();
@@ -118,30 +119,31 @@ internal sealed class PeerBenchmark(string models, string programs, int rounds, 
 
     private async Task RoundAsync(List<Contestant<LlamaServer>> servers, List<Contestant<GuardRunner>> guards, int round)
     {
-        // Texts of their own for each question: nobody may know more of one than the policy before it.
-        var prompts = Enumerable.Range(0, 3).Select(i => guards[0].Side.Prompt(PromptTokens, (3 * (round + 1)) + i)).ToArray();
+        // Texts of their own for each question: nobody may know more of one than the tokens that all of them begin with.
+        var prompts = Enumerable.Range(0, 3).Select(i => guards[0].Side.Prompt(PromptTokens, CachedTokens, (3 * (round + 1)) + i)).ToArray();
         var (fresh, second, third) = (prompts[0], prompts[1], prompts[2]);
-        var prefix = fresh.Prefix;
         foreach (var (own, peer) in Paired(guards, servers))
         {
             if (peer is not null)
             {
                 var (cold, read) = await peer.Side.CompleteAsync(fresh.Ids, cached: false);
                 Require(read == PromptTokens, $"{peer.Name} read {read} of {PromptTokens} tokens though it should cache nothing.");
-                await peer.Side.CompleteAsync(second.Ids[..prefix], cached: true);
+                await peer.Side.CompleteAsync(second.Ids[..CachedTokens], cached: true);
                 var (warm, rest) = await peer.Side.CompleteAsync(second.Ids, cached: true);
-                Require(rest == PromptTokens - prefix, $"{peer.Name} read {rest} tokens behind {prefix} cached ones.");
+                Require(rest == PromptTokens - CachedTokens, $"{peer.Name} read {rest} tokens behind {CachedTokens} cached ones.");
                 Add(peer.Name + ", one token, cold", cold);
-                Add($"{peer.Name}, one token, {prefix} cached", warm);
+                Add(peer.Name + ", one token, cached", warm);
             }
 
             if (own is not null)
             {
                 Add(own.Name + ", logits, cold", await own.Side.ReadAsync(fresh.Ids, 0));
                 Add(own.Name + ", verdict, cold", await own.Side.JudgeAsync(fresh.Conversation, cached: false));
-                await own.Side.ReadAsync([.. second.Ids[..prefix], second.Ids[^1]], prefix);
-                Add($"{own.Name}, logits, {prefix} cached", await own.Side.ReadAsync(second.Ids, prefix));
-                Add($"{own.Name}, verdict, {prefix} cached", await own.Side.JudgeAsync(third.Conversation, cached: true));
+                await own.Side.ReadAsync([.. second.Ids[..CachedTokens], second.Ids[^1]], CachedTokens);
+                Add(own.Name + ", logits, cached", await own.Side.ReadAsync(second.Ids, CachedTokens));
+                // What the conversation before had in common with this one is kept.
+                await own.Side.JudgeAsync(fresh.Conversation, cached: true);
+                Add(own.Name + ", verdict, cached", await own.Side.JudgeAsync(third.Conversation, cached: true));
             }
         }
 
@@ -170,7 +172,7 @@ internal sealed class PeerBenchmark(string models, string programs, int rounds, 
                 foreach (var what in (string[])["verdict", "logits"])
                 {
                     verdicts.PrintRatio($"GuardSharp {ours}{folder}, {what}, cold", [$"llama.cpp {theirs}, one token, cold"], 1.7, isTime: true);
-                    verdicts.PrintRatioOfCached($"GuardSharp {ours}{folder}, {what}", $"llama.cpp {theirs}, one token", 2);
+                    verdicts.PrintRatio($"GuardSharp {ours}{folder}, {what}, cached", [$"llama.cpp {theirs}, one token, cached"], 2, isTime: true);
                 }
             }
         }

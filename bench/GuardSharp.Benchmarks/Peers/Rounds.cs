@@ -54,15 +54,6 @@ internal sealed class Rounds
             $"| {one} against {other} | {Median(ratios):F2} | {best:F2} | {least:F1} | {(Median(ratios) >= least ? "yes" : "no")} |"));
     }
 
-    /// <summary>The same of times with a part of the prompt cached, however large that part is.</summary>
-    public void PrintRatioOfCached(string one, string other, double least)
-    {
-        if (names.Find(name => name.StartsWith(one + ", ", StringComparison.Ordinal) && name.EndsWith(" cached", StringComparison.Ordinal)) is { } ours)
-        {
-            PrintRatio(ours, [.. names.Where(name => name.StartsWith(other + ", ", StringComparison.Ordinal) && name.EndsWith(" cached", StringComparison.Ordinal))], least, isTime: true);
-        }
-    }
-
     /// <summary>Prints the head of the ratios' table.</summary>
     public static void PrintRatioHead() => Console.WriteLine("\n| ratio | median of the rounds | best against best | asked for | reached |\n|---|---|---|---|---|");
 
