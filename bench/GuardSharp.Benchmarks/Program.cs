@@ -1,8 +1,5 @@
 using System.Globalization;
-using BenchmarkDotNet.Configs;
-using BenchmarkDotNet.Jobs;
 using BenchmarkDotNet.Running;
-using BenchmarkDotNet.Toolchains.InProcess.Emit;
 using GuardSharp.Benchmarks;
 using GuardSharp.Benchmarks.Kernels;
 using GuardSharp.Benchmarks.Peers;
@@ -47,8 +44,7 @@ switch (args)
         break;
     case ["dotnet", ..]:
         // In this process: what BenchmarkDotNet would build of its own lies outside of the house rules.
-        var config = DefaultConfig.Instance.AddJob(Job.Default.WithToolchain(InProcessEmitToolchain.Instance));
-        BenchmarkSwitcher.FromAssembly(typeof(LinearBenchmarks).Assembly).Run(args[1..], config);
+        BenchmarkSwitcher.FromAssembly(typeof(LinearBenchmarks).Assembly).Run([.. args[1..], "--inProcess"]);
         break;
     default:
         Console.Error.WriteLine(usage);
