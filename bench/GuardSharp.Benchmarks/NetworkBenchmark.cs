@@ -9,12 +9,12 @@ namespace GuardSharp.Benchmarks;
 /// <summary>A whole language model of a published size with random weights in memory: reading a prompt, and one token at a time.</summary>
 internal static class NetworkBenchmark
 {
-    public static void Run(string model, int threads, int rounds, int tokens)
+    public static void Run(string model, int threads, int rounds, int tokens, params IEnumerable<BlockType> types)
     {
         var config = PublishedModel.Find(model).Config();
         List<(string, double, Action)> contestants = [];
         var owned = new List<IDisposable>();
-        foreach (var type in Enum.GetValues<BlockType>())
+        foreach (var type in types)
         {
             var weights = new RandomWeights(type);
             var ops = new CpuOps(threads);

@@ -1,13 +1,14 @@
 using System.Globalization;
 using BenchmarkDotNet.Running;
 using GuardSharp.Benchmarks;
+using GuardSharp.Tensors;
 using GuardSharp.Benchmarks.Kernels;
 using GuardSharp.Benchmarks.Peers;
 
 const string usage = """
     usage: verdicts MODEL_FOLDER [COUNT] [THREADS]
            gemm | small | attention [THREADS] [ROUNDS]
-           network [MODEL] [THREADS] [ROUNDS] [TOKENS]
+           network [MODEL] [THREADS] [ROUNDS] [TOKENS] [int8|int4]
            peers MODELS_FOLDER LLAMA_FOLDER [ROUNDS] [THREADS] [speed|server|speed+server]
            dotnet [options of BenchmarkDotNet, such as --filter *Linear* --job short]
            blocks [THREADS] [ROUNDS] [ROWS] [INPUTS] [OUTPUTS]
@@ -24,7 +25,8 @@ switch (args)
         MatrixBenchmark.Run(new MatrixSize(512, 2048, 8192), Number(1, Environment.ProcessorCount), Number(2, 15));
         break;
     case ["network", ..]:
-        NetworkBenchmark.Run(args.Length > 1 ? args[1] : "guard-3-1b", Number(2, Environment.ProcessorCount), Number(3, 5), Number(4, 512));
+        NetworkBenchmark.Run(args.Length > 1 ? args[1] : "guard-3-1b", Number(2, Environment.ProcessorCount), Number(3, 5), Number(4, 512),
+            args.Length > 5 ? [Enum.Parse<BlockType>(args[5], ignoreCase: true)] : Enum.GetValues<BlockType>());
         break;
     case ["blocks", ..]:
         BlockBenchmark.Run(new MatrixSize(Number(3, 512), Number(4, 2048), Number(5, 8192)), Number(1, Environment.ProcessorCount), Number(2, 15));
