@@ -53,6 +53,24 @@ internal sealed class TorchWeight(string name, int rows, int columns, torch.Tens
         return new TorchWeight(blocks.Name, blocks.Rows, blocks.Columns, scope.Detach(host.to(device)));
     }
 
+    /// <summary>The numbers of an encoded weight, as float32. Products do not round their activations here.</summary>
+    public static unsafe TorchWeight From(EncodedWeight encoded, torch.Device device)
+    {
+        using var noGradients = torch.no_grad();
+        using var scope = torch.NewDisposeScope();
+        var host = torch.empty(encoded.Rows, encoded.Columns, torch.ScalarType.Float32);
+        for (var row = 0; row < encoded.Rows; row++)
+        {
+            using var part = host.select(0, row);
+            fixed (byte* target = part.bytes)
+            {
+                encoded.Decode(row, 0, encoded.Columns, (float*)target);
+            }
+        }
+
+        return new TorchWeight(encoded.Name, encoded.Rows, encoded.Columns, scope.Detach(host.to(device)));
+    }
+
     /// <summary>The matrix [outputs, inputs]: <see cref="Value"/> or a view of it, through which gradients flow.</summary>
     public torch.Tensor AsMatrix()
     {

@@ -119,6 +119,8 @@ internal sealed class TorchWeights(IWeightSource source, torch.Device? device = 
                 return Attached(TorchWeight.From(stored, device));
             case BlockWeight blocks:
                 return Attached(TorchWeight.From(blocks, device));
+            case EncodedWeight encoded:
+                return Attached(TorchWeight.From(encoded, device));
             case TorchWeight native:
                 return Attached(native);
             default:

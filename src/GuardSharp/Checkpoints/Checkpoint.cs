@@ -14,7 +14,6 @@ internal sealed class Checkpoint : IDisposable
     private readonly IWeightsFile[] _files;
     private readonly Dictionary<string, TensorEntry> _tensors = [];
     private readonly Lock _digestGate = new();
-    private readonly DequantisedTensors _dequantised = new();
     private WeightsDigest? _digest;
 
     private Checkpoint(string folder, IWeightsFile[] files)
@@ -123,9 +122,6 @@ internal sealed class Checkpoint : IDisposable
         : throw new CheckpointException(
             $"{Folder}: there is no tensor \"{Printable.Of(name)}\" in the weights. Is config.json from the same checkpoint?");
 
-    /// <summary>A tensor in a form that the kernels read: itself, or where its type is one of GGML's blocks a copy in F16, made at the first call and kept.</summary>
-    public TensorEntry Readable(TensorEntry entry) => _dequantised.Readable(entry);
-
     /// <summary>Computes <see cref="Digest"/> on another thread, so that start-up need not wait for it.</summary>
     public Task<WeightsDigest> DigestAsync() => Task.Run(() => Digest);
 
@@ -140,7 +136,6 @@ internal sealed class Checkpoint : IDisposable
             }
         }
 
-        _dequantised.Dispose();
     }
 
     private static Checkpoint OpenFiles(string folder, IEnumerable<string> names, Func<string, IWeightsFile> open)

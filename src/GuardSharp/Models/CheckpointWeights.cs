@@ -1,4 +1,5 @@
 using GuardSharp.Checkpoints;
+using GuardSharp.Checkpoints.Gguf;
 using GuardSharp.Checkpoints.Quantization;
 using GuardSharp.Tensors;
 
@@ -10,7 +11,7 @@ namespace GuardSharp.Models;
 internal sealed class CheckpointWeights(Checkpoint checkpoint, Func<string, string>? storedName = null) : IWeightSource
 {
     private readonly HashSet<string> _used = new(StringComparer.Ordinal);
-    private readonly bool _perToken = checkpoint.ActivationsPerToken;
+    private readonly ActivationRounding _activations = checkpoint.ActivationsPerToken ? ActivationRounding.Token : ActivationRounding.Block;
 
     /// <remarks>A convolution [outputs, channels, height, width] whose steps are its size is a matrix over unfolded patches (model note M8).</remarks>
     public Weight Matrix(string name, int outputs, int inputs)
@@ -19,13 +20,13 @@ internal sealed class CheckpointWeights(Checkpoint checkpoint, Func<string, stri
         {
             _used.Add(numbers.Name);
             _used.Add(StoredBlocks.ScaleName(numbers.Name));
-            return Weight(name, outputs, inputs, blocks);
+            return Weight(name, outputs, inputs, blocks, numbers.Type is TensorType.Q80 or TensorType.Q40);
         }
 
         var entry = checkpoint.TryGet(NameOf(name), out var stored) && stored.Shape is [_, var channels, var height, var width] && channels * height * width == inputs
             ? Find(name, outputs, channels, height, width)
             : Find(name, outputs, inputs);
-        return new StoredWeight(name, outputs, inputs, TypeOf(entry), entry.Data);
+        return entry.Type.BlockSize() == EncodedWeight.Piece ? Encoded(name, outputs, inputs, entry) : new StoredWeight(name, outputs, inputs, TypeOf(entry), entry.Data);
     }
 
     public Weight Vector(string name, int length)
@@ -63,11 +64,22 @@ internal sealed class CheckpointWeights(Checkpoint checkpoint, Func<string, stri
     }
 
     /// <remarks>A scale that is not a number makes logits that are none, and the verdict an error: reading all scales here would read every page of them.</remarks>
-    private BlockWeight Weight(string name, int outputs, int inputs, StoredBlocks blocks)
+    private BlockWeight Weight(string name, int outputs, int inputs, StoredBlocks blocks, bool isGguf)
     {
         var layout = new BlockLayout(
             blocks.Numbers, blocks.BlockPitch, blocks.RowPitch, blocks.Scales, blocks.ScalePitch, blocks.ScaleRowPitch, blocks.BlocksPerScale);
-        return new BlockWeight(name, outputs, inputs, blocks.Format == NumberFormat.Int8 ? BlockType.Int8 : BlockType.Int4, layout, _perToken);
+        return new BlockWeight(name, outputs, inputs, blocks.Format == NumberFormat.Int8 ? BlockType.Int8 : BlockType.Int4, layout, isGguf ? ActivationRounding.HalfBlock : _activations);
+    }
+
+    private static unsafe EncodedWeight Encoded(string name, int outputs, int inputs, TensorEntry entry)
+    {
+        var (type, start) = (entry.Type, entry.Data);
+        return new EncodedWeight(name, outputs, inputs, (row, column, count, target) =>
+        {
+            var first = (((long)row * inputs) + column) / EncodedWeight.Piece * type.BlockBytes();
+            var blocks = new ReadOnlySpan<byte>((byte*)start + first, count / EncodedWeight.Piece * type.BlockBytes());
+            Dequantisation.Run(type, blocks, new Span<float>(target, count));
+        });
     }
 
     private string NameOf(string published) => storedName?.Invoke(published) ?? published;
@@ -88,7 +100,7 @@ internal sealed class CheckpointWeights(Checkpoint checkpoint, Func<string, stri
         }
 
         _used.Add(name);
-        return checkpoint.Readable(entry);
+        return entry;
     }
 
     private static string Describe(ReadOnlySpan<long> shape) => $"[{string.Join(", ", shape.ToArray())}]";

@@ -56,6 +56,19 @@ internal enum BlockType
     Int4,
 }
 
+/// <summary>How a product rounds its activations to 8 bits.</summary>
+internal enum ActivationRounding
+{
+    /// <summary>In blocks of 32, symmetric, with a scale in single precision.</summary>
+    Block,
+
+    /// <summary>The same with a scale in half precision, as GGML does for its Q8_0 and Q4_0: what a file's users know is what llama.cpp computes from it.</summary>
+    HalfBlock,
+
+    /// <summary>A whole row at a time, asymmetric, as the published int4 scheme of Llama Guard 3 1B does.</summary>
+    Token,
+}
+
 /// <summary>Where the blocks of a <see cref="BlockWeight"/> lie. The number block b of row r begins at Numbers + r * RowPitch + b * BlockPitch.</summary>
 /// <param name="Numbers">Address of the first block's numbers.</param>
 /// <param name="BlockPitch">Bytes between the numbers of two blocks: 32 or 16, more where scales lie between them (GGUF: 34, 18).</param>
@@ -73,8 +86,8 @@ internal readonly record struct BlockLayout(
 /// <param name="columns">Inputs.</param>
 /// <param name="type">How the numbers are stored.</param>
 /// <param name="layout">Where they lie. They must outlive the weight.</param>
-/// <param name="perToken">False: a product rounds its activations to 8 bits in blocks of 32, symmetric. True: a whole row at a time and asymmetric, as the published scheme of Llama Guard 3 1B INT4 does.</param>
-internal sealed class BlockWeight(string name, int rows, int columns, BlockType type, BlockLayout layout, bool perToken = false)
+/// <param name="activations">How a product rounds its activations to 8 bits.</param>
+internal sealed class BlockWeight(string name, int rows, int columns, BlockType type, BlockLayout layout, ActivationRounding activations = ActivationRounding.Block)
     : Weight(name, rows, columns)
 {
     /// <summary>Inputs that share the smallest unit of storage.</summary>
@@ -84,10 +97,34 @@ internal sealed class BlockWeight(string name, int rows, int columns, BlockType 
 
     public BlockLayout Layout { get; } = layout;
 
-    public bool PerToken { get; } = perToken;
+    public ActivationRounding Activations { get; } = activations;
 
     /// <summary>Blocks of a row.</summary>
     public int Blocks => (Columns + BlockSize - 1) / BlockSize;
+}
+
+/// <summary>Decodes neighbouring numbers of a row of an <see cref="EncodedWeight"/>. Safe from any thread.</summary>
+/// <param name="row">The row.</param>
+/// <param name="column">The first column, a multiple of <see cref="EncodedWeight.Piece"/>.</param>
+/// <param name="count">How many, a multiple of it as well.</param>
+/// <param name="target">Where to.</param>
+internal unsafe delegate void RowDecoder(int row, int column, int count, float* target);
+
+/// <summary>A weight in a form that only its maker can read: products decode it a piece at a time, so that it takes no memory beside its file.</summary>
+/// <remarks>
+/// Activations are rounded to 8 bits in blocks of 256 with a scale in single precision, as GGML does for such weights (its Q8_K): what a file's users know
+/// is what llama.cpp computes from it.
+/// </remarks>
+/// <param name="name">The name in the checkpoint.</param>
+/// <param name="rows">Outputs.</param>
+/// <param name="columns">Inputs, a multiple of <see cref="Piece"/>.</param>
+/// <param name="decode">Reads it.</param>
+internal sealed class EncodedWeight(string name, int rows, int columns, RowDecoder decode) : Weight(name, rows, columns)
+{
+    /// <summary>Numbers that are decoded together, and activations that are rounded together.</summary>
+    public const int Piece = 256;
+
+    public RowDecoder Decode { get; } = decode;
 }
 
 /// <summary>W = Base + Scale * B * A (LoRA, arXiv:2106.09685): A is [rank, inputs], B is [outputs, rank].</summary>

@@ -37,22 +37,21 @@ public sealed class LlamaCppTests
         Assert.True(types.Count >= 2);
     }
 
-    // On torch, which multiplies singles: the CPU's kernels round activations beside Q8_0 and Q4_0. K-blocks are rounded to F16 (1/2048 of each), on logits up to 4.
+    // On torch, which multiplies singles: the CPU's kernels round activations beside quantised weights. llama.cpp adds in another order, on logits up to 4.
     [Theory, MemberData(nameof(Files))]
     public void Logits_are_those_of_llama_cpp_for_the_same_weights(string file) =>
         Check(file, "logits", 5e-3f, weights => (new TorchOps(), new TorchWeights(weights)));
 
-    // llama.cpp's kernels round the activations to 8 bits beside quantised weights, which moves its own logits by 0.12 (README of the fixtures).
-    // Q8_0 and Q4_0 have such kernels here, too: they differ by 0.063 and 0.078, for llama.cpp keeps the scale of a block of activations in half
-    // precision, which puts one number in fifty on the other side of a rounding. With that scale in half precision here Q8_0 was equal within 1e-6
-    // (measured once). Q4_0 files have a head of Q6_K, whose activations are not rounded here.
+    // llama.cpp's kernels round the activations to 8 bits beside quantised weights, which moves its own logits by 0.12 (README of the fixtures), and to
+    // half precision beside F16. Ours round beside quantised weights as they do. Where sums are added in narrower vectors an activation in the middle
+    // between two steps may go the other way (one did in Q5_K_M without AVX2), and a single step moves these logits by up to 0.05.
     [Theory]
     [InlineData("f16", 5e-3f)]
-    [InlineData("q8_0", 0.08f)]
-    [InlineData("q4_0", 0.1f)]
-    [InlineData("q4_k_m", 0.15f)]
-    [InlineData("q5_k_m", 0.15f)]
-    public void Logits_are_near_those_of_llama_cpps_own_kernels(string file, float tolerance) => Check(file, "kernels", tolerance, weights => (new CpuOps(1), weights));
+    [InlineData("q8_0", 2e-2f)]
+    [InlineData("q4_0", 2e-2f)]
+    [InlineData("q4_k_m", 2e-2f)]
+    [InlineData("q5_k_m", 2e-2f)]
+    public void Logits_are_those_of_llama_cpps_own_kernels(string file, float tolerance) => Check(file, "kernels", Kernels.ForThisMachine().Lanes >= 8 ? tolerance : 0.15f, weights => (new CpuOps(1), weights));
 
     private static void Check(string file, string recording, float tolerance, TensorBackend backend)
     {

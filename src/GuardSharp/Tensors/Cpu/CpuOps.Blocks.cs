@@ -40,7 +40,7 @@ internal sealed unsafe partial class CpuOps
     private void Pack(Tensor x, BlockWeight weight, BlockTileKernel kernel)
     {
         var (resultBytes, scratchBytes) = blockPack.Set(x, weight, kernel, pool.Threads);
-        var key = new PackKey(x.Data, BlockArena.SerialOf((void*)x.Data), x.Rows, x.Columns, kernel, weight.PerToken);
+        var key = new PackKey(x.Data, BlockArena.SerialOf((void*)x.Data), x.Rows, x.Columns, kernel, weight.Activations);
         if (packing.Holds(key))
         {
             blockPack.SetMemory(packing.Memory, null);

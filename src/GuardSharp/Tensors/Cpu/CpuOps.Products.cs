@@ -28,13 +28,17 @@ internal sealed unsafe partial class CpuOps
 
         var result = Make(x.Rows, weight.Rows);
         var offsets = Vector(bias);
-        if (weight is BlockWeight blocks)
+        switch (weight)
         {
-            Product(x, blocks, offsets, result);
-        }
-        else
-        {
-            Product(x, (StoredWeight)weight, offsets, result);
+            case BlockWeight blocks:
+                Product(x, blocks, offsets, result);
+                break;
+            case EncodedWeight encoded:
+                Product(x, encoded, offsets, result);
+                break;
+            default:
+                Product(x, (StoredWeight)weight, offsets, result);
+                break;
         }
 
         Free(offsets);
@@ -93,20 +97,34 @@ internal sealed unsafe partial class CpuOps
         }
         else
         {
-            var key = new PackKey(x.Data, BlockArena.SerialOf((void*)x.Data), x.Rows, x.Columns, pack);
-            var isPacked = packing.Holds(key);
-            pack.Set(x, (float*)(isPacked ? packing.Memory : packing.Reserve((x.Rows + (2L * kernels.Lanes)) * x.Columns * sizeof(float))));
-            if (!isPacked)
-            {
-                pool.Run(pack, pack.Panels, x.Length >= SmallWork);
-                packing.Complete(key);
-            }
-
-            var memory = (float*)arena.Allocate(panels.Set(weight, bias, result, pool.Threads));
-            panels.SetScratch(memory);
-            pool.Run(panels, panels.Items, parallel);
-            arena.Free(memory);
+            PanelProduct(x, weight, bias, result, parallel);
         }
+    }
+
+    /// <summary>Decoding is the cost where rows are few; one piece after the other fits the cache as for many.</summary>
+    private void Product(Tensor x, EncodedWeight weight, float* bias, Tensor result)
+    {
+        var rounded = Make(x.Rows, x.Columns);
+        PieceRounding.Run((float*)x.Data, x.Length, (float*)rounded.Data);
+        PanelProduct(rounded, weight, bias, result, (long)x.Rows * x.Columns * weight.Rows >= SmallProduct);
+        Free(rounded);
+    }
+
+    private void PanelProduct(Tensor x, Weight weight, float* bias, Tensor result, bool parallel)
+    {
+        var key = new PackKey(x.Data, BlockArena.SerialOf((void*)x.Data), x.Rows, x.Columns, pack);
+        var isPacked = packing.Holds(key);
+        pack.Set(x, (float*)(isPacked ? packing.Memory : packing.Reserve((x.Rows + (2L * kernels.Lanes)) * x.Columns * sizeof(float))));
+        if (!isPacked)
+        {
+            pool.Run(pack, pack.Panels, x.Length >= SmallWork);
+            packing.Complete(key);
+        }
+
+        var memory = (float*)arena.Allocate(panels.Set(weight, bias, result, pool.Threads));
+        panels.SetScratch(memory);
+        pool.Run(panels, panels.Items, parallel);
+        arena.Free(memory);
     }
 
     private static void CheckAttention(Tensor q, Tensor k, Tensor v, in AttentionPlan plan)

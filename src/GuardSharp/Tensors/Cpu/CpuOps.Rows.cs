@@ -94,6 +94,12 @@ internal sealed unsafe partial class CpuOps
             return;
         }
 
+        if (weight is EncodedWeight encoded)
+        {
+            encoded.Decode(row, 0, encoded.Columns, destination);
+            return;
+        }
+
         var stored = (StoredWeight)weight;
         var size = stored.NumberSize;
         var data = (byte*)stored.Data;

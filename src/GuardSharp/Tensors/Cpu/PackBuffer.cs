@@ -8,8 +8,8 @@ namespace GuardSharp.Tensors.Cpu;
 /// <param name="Rows">Its rows.</param>
 /// <param name="Columns">Its columns.</param>
 /// <param name="Kernel">The kernel it was packed for.</param>
-/// <param name="PerToken">Whether rows have one scale.</param>
-internal readonly record struct PackKey(nint Data, long Serial, int Rows, int Columns, object Kernel, bool PerToken = false);
+/// <param name="Rounding">How it was rounded; null: it was not.</param>
+internal readonly record struct PackKey(nint Data, long Serial, int Rows, int Columns, object Kernel, ActivationRounding? Rounding = null);
 
 /// <summary>The packing made last, kept because the next product often has the same factor (queries, keys and values; gate and up).</summary>
 internal sealed unsafe class PackBuffer : IDisposable

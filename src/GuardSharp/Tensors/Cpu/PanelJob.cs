@@ -7,11 +7,13 @@ namespace GuardSharp.Tensors.Cpu;
 /// </remarks>
 internal sealed unsafe class PanelJob(Kernels kernels, PackJob pack) : ParallelJob
 {
-    private const int InputBlock = 512;
+    // Whole pieces of an encoded weight.
+    private const int InputBlock = 2 * EncodedWeight.Piece;
     private const int OutputBlock = 96;
     private const int RowBlock = 512;
 
-    private StoredWeight? weight;
+    private Weight? weight;
+    private StoredWeight? stored;
     private float* bias;
     private float* y;
     private float* scratch;
@@ -26,9 +28,10 @@ internal sealed unsafe class PanelJob(Kernels kernels, PackJob pack) : ParallelJ
     private long ScratchLength => ((long)outputBlock * InputBlock) + ((long)outputBlock * panelBlock * pack.PanelRows);
 
     /// <summary>Prepares the product of the packed x. Returns the bytes of scratch memory needed.</summary>
-    public long Set(StoredWeight matrix, float* offsets, Tensor result, int threads)
+    public long Set(Weight matrix, float* offsets, Tensor result, int threads)
     {
         weight = matrix;
+        stored = matrix as StoredWeight;
         bias = offsets;
         y = (float*)result.Data;
         // Small products are cut finer, so that every thread gets about four items.
@@ -56,7 +59,7 @@ internal sealed unsafe class PanelJob(Kernels kernels, PackJob pack) : ParallelJ
             var (block, stride) = ((nint)widened, (nint)inputs);
             if (ReadDirectly(outputs, endPanel - firstPanel))
             {
-                (block, stride) = (weight.Data + (nint)((((long)firstOutput * weight.Columns) + input) * sizeof(float)), weight.Columns);
+                (block, stride) = (stored!.Data + (nint)((((long)firstOutput * weight.Columns) + input) * sizeof(float)), weight.Columns);
             }
             else
             {
@@ -72,7 +75,7 @@ internal sealed unsafe class PanelJob(Kernels kernels, PackJob pack) : ParallelJ
                 for (var row = 0; row < outputs; row += kernels.TileRows)
                 {
                     var ahead = Ahead(firstOutput, outputs, input, ((panel - firstPanel) * outputs / kernels.TileRows) + (row / kernels.TileRows));
-                    var factors = new TileFactors((float*)block + (row * stride), stride, 1, ahead, weight.NumberSize);
+                    var factors = new TileFactors((float*)block + (row * stride), stride, 1, ahead, stored?.NumberSize ?? 0);
                     kernels.Tile(factors, numbers, width, inputs, tiles + ((long)row * width), Math.Min(kernels.TileRows, outputs - row), vectors, input > 0);
                 }
             }
@@ -85,23 +88,29 @@ internal sealed unsafe class PanelJob(Kernels kernels, PackJob pack) : ParallelJ
     }
 
     /// <summary>True where a copy of the weights would not pay: they are float32 already, few panels use them, and tiles of 4, 8 or 12 rows fit without reading behind the last.</summary>
-    private bool ReadDirectly(int outputs, int panels) => weight!.Type == WeightType.F32 && panels <= 2 && outputs % kernels.TileRows % 4 == 0;
+    private bool ReadDirectly(int outputs, int panels) => stored?.Type == WeightType.F32 && panels <= 2 && outputs % kernels.TileRows % 4 == 0;
 
     /// <summary>A row of the block of weights that follows, for the tile to fetch from memory while it computes: widening would otherwise wait for each row.</summary>
     private byte* Ahead(int firstOutput, int outputs, int input, int row)
     {
         var next = input + InputBlock < pack.Inputs ? input + InputBlock : 0;
         var output = next == 0 ? firstOutput + outputs + row : firstOutput + row;
-        return row < outputs && output < weight!.Rows ? (byte*)weight.Data + ((((long)output * weight.Columns) + next) * weight.NumberSize) : null;
+        return row < outputs && output < weight!.Rows && stored is not null ? (byte*)stored.Data + ((((long)output * weight.Columns) + next) * stored.NumberSize) : null;
     }
 
     private void Widen(int firstOutput, int outputs, int input, int inputs, float* widened)
     {
-        var size = weight!.NumberSize;
         for (var row = 0; row < outputs; row++)
         {
-            var source = (byte*)weight.Data + ((((long)(firstOutput + row) * weight.Columns) + input) * size);
-            kernels.Widen(source, weight.Type, widened + ((long)row * inputs), inputs);
+            var target = widened + ((long)row * inputs);
+            if (weight is EncodedWeight encoded)
+            {
+                encoded.Decode(firstOutput + row, input, inputs, target);
+                continue;
+            }
+
+            var source = (byte*)stored!.Data + ((((long)(firstOutput + row) * stored.Columns) + input) * stored.NumberSize);
+            kernels.Widen(source, stored.Type, target, inputs);
         }
     }
 

@@ -69,23 +69,6 @@ public sealed class DequantisationTests
     }
 
     [Fact]
-    public void Readable_tensors_are_made_once_in_F16_and_others_stay_where_they_are()
-    {
-        using var folder = new TemporaryFolder();
-        float[] numbers = [.. Enumerable.Range(0, 200_000).Select(i => MathF.Sin(i))];
-        var rows = numbers.Length / 32;
-        new GgufSample().Tensor("q", 8, [32, rows], GgufSample.Q80(numbers).Data).Tensor("f", 0, [2], GgufSample.F32([1, 2]).Data).Write(folder["m.gguf"]);
-        using var checkpoint = Checkpoint.Open(folder["m.gguf"]);
-        var made = checkpoint.Readable(checkpoint.Get("q"));
-        Assert.Same(made, checkpoint.Readable(checkpoint.Get("q")));
-        Assert.Equal((TensorType.F16, 200_000L), (made.Type, made.Count));
-        var expected = new float[numbers.Length];
-        Dequantisation.Run(TensorType.Q80, GgufSample.Q80(numbers).Data, expected);
-        Assert.Equal(expected.Select(value => (float)(Half)value), made.ToSingles());
-        Assert.Same(checkpoint.Get("f"), checkpoint.Readable(checkpoint.Get("f")));
-    }
-
-    [Fact]
     public void Halves_are_those_of_a_cast()
     {
         var values = new List<float> { 0, -0f, 65504, 65519.99f, 65520, -65520, 1e30f, float.PositiveInfinity, float.NegativeInfinity, 6.1e-5f, 6.0e-8f, 2.9e-8f, 3e-8f, float.Epsilon, 1 + (1f / 2048), 1 + (3f / 2048) };

@@ -220,7 +220,12 @@ public sealed unsafe class BlockProductTests : IDisposable
         var scales = gap > 0 ? numbers : Allocate(((long)rows * scalesPerRow * 2) + 64);
         var layout = new BlockLayout(
             numbers + gap, bytes + gap, (long)blocks * (bytes + gap), scales, gap > 0 ? bytes + gap : 2, gap > 0 ? (long)blocks * (bytes + gap) : scalesPerRow * 2, perScale);
-        var weight = new BlockWeight("test", rows, columns, type, layout, storage == Storage.PerToken);
+        var weight = new BlockWeight("test", rows, columns, type, layout, storage switch
+        {
+            Storage.PerToken => ActivationRounding.Token,
+            Storage.Gguf => ActivationRounding.HalfBlock,
+            _ => ActivationRounding.Block,
+        });
         for (var row = 0; row < rows; row++)
         {
             for (var scale = 0; scale < scalesPerRow; scale++)
@@ -265,7 +270,7 @@ public sealed unsafe class BlockProductTests : IDisposable
         var rows = x.Length / weight.Columns;
         for (var row = 0; row < rows; row++)
         {
-            var rounded = Rounded(x.AsSpan(row * weight.Columns, weight.Columns), weight.PerToken);
+            var rounded = Rounded(x.AsSpan(row * weight.Columns, weight.Columns), weight.Activations);
             for (var output = 0; output < weight.Rows; output++)
             {
                 double sum = bias?[output] ?? 0;
@@ -278,12 +283,12 @@ public sealed unsafe class BlockProductTests : IDisposable
                 }
 
                 // Whole numbers are exact; scales and sums of blocks are float32. With a zero point two large sums cancel.
-                Assert.Equal(sum, actual[(row * weight.Rows) + output], size * (weight.PerToken ? 2e-5 : 3e-6));
+                Assert.Equal(sum, actual[(row * weight.Rows) + output], size * (weight.Activations == ActivationRounding.Token ? 2e-5 : 3e-6));
             }
         }
     }
 
-    private static double[] Rounded(ReadOnlySpan<float> x, bool perToken)
+    private static double[] Rounded(ReadOnlySpan<float> x, ActivationRounding rounding)
     {
         var rounded = new double[x.Length];
         var (low, high) = (0f, 0f);
@@ -303,9 +308,9 @@ public sealed unsafe class BlockProductTests : IDisposable
             }
 
             var scale = most / 127;
-            rounded[i] = perToken
+            rounded[i] = rounding == ActivationRounding.Token
                 ? rowScale > 0 ? (Math.Clamp(MathF.Round((x[i] * (1 / rowScale)) + zero), -128, 127) - zero) * (double)rowScale : 0
-                : scale > 0 ? MathF.Round(x[i] * (1 / scale)) * (double)scale : 0;
+                : scale > 0 ? MathF.Round(x[i] * (1 / scale)) * (double)(rounding == ActivationRounding.HalfBlock ? (float)(Half)scale : scale) : 0;
         }
 
         return rounded;

@@ -63,7 +63,7 @@ internal sealed unsafe class BlockCheck
             var weight = Weight(w, s);
             for (var row = 0; row < width; row++)
             {
-                _ = RowQuantiser.Run(source + (row * Inputs), Inputs, format, rowWords + (row * Blocks * format.Words), rowScales + row, width, perToken: false);
+                _ = RowQuantiser.Run(source + (row * Inputs), Inputs, format, rowWords + (row * Blocks * format.Words), rowScales + row, width, ActivationRounding.Block);
             }
 
             var addresses = new RowAddresses((float*)rowWords, 0, width, Blocks * format.Words);
@@ -104,7 +104,7 @@ internal sealed unsafe class BlockCheck
             var weight = Weight(w, s);
             for (var row = 0; row < rows; row++)
             {
-                _ = RowQuantiser.Run(source + (row * Inputs), Inputs, kernel.Activations, rowWords, list, 1, perToken: false);
+                _ = RowQuantiser.Run(source + (row * Inputs), Inputs, kernel.Activations, rowWords, list, 1, ActivationRounding.Block);
                 kernel.Arrange(rowWords, Blocks, groups, activations, list, list + length);
                 var rounded = new ArrangedRow(activations, list, list + length, list + (2 * length));
                 for (var output = 0; output < Outputs; output++)

@@ -58,7 +58,7 @@ internal sealed unsafe class BlockDotJob(Kernels kernels, BlockRowSums rowSums) 
             var arranged = Row(row, 0);
             new Span<float>(arranged.Scales, 2 * ListLength).Clear();
             Corrections[row] = RowQuantiser.Run(
-                (float*)input.Data + ((long)row * input.Columns), input.Columns, kernel!.Activations, words, arranged.Scales, 1, weight!.PerToken);
+                (float*)input.Data + ((long)row * input.Columns), input.Columns, kernel!.Activations, words, arranged.Scales, 1, weight!.Activations);
             kernel.Arrange(words, weight.Blocks, groups, arranged.Activations, arranged.Scales, arranged.Starts);
         }
     }
@@ -91,7 +91,7 @@ internal sealed unsafe class BlockDotJob(Kernels kernels, BlockRowSums rowSums) 
     {
         for (var i = 0; i < count; i++)
         {
-            target[i] += (bias is null ? 0 : bias[output + i]) + (weight!.PerToken ? Corrections[row] * rowSums.Of(weight, output + i) : 0);
+            target[i] += (bias is null ? 0 : bias[output + i]) + (weight!.Activations == ActivationRounding.Token ? Corrections[row] * rowSums.Of(weight, output + i) : 0);
         }
     }
 

@@ -6,7 +6,7 @@ internal sealed unsafe class BlockPackJob : ParallelJob
     private const int Alignment = 64;
 
     private BlockTileKernel? kernel;
-    private bool perToken;
+    private ActivationRounding rounding;
     private float* x;
     private int columns;
     private byte* panels;
@@ -33,7 +33,7 @@ internal sealed unsafe class BlockPackJob : ParallelJob
     /// <summary>Prepares a run. Returns the bytes needed for its results and for the workers.</summary>
     public (long Result, long Scratch) Set(Tensor input, BlockWeight weight, BlockTileKernel tileKernel, int threads)
     {
-        (kernel, perToken) = (tileKernel, weight.PerToken);
+        (kernel, rounding) = (tileKernel, weight.Activations);
         (columns, Rows, Blocks) = (input.Columns, input.Rows, weight.Blocks);
         x = (float*)input.Data;
         PanelRows = 2 * kernel.Lanes;
@@ -74,7 +74,7 @@ internal sealed unsafe class BlockPackJob : ParallelJob
             if (row < rows)
             {
                 var source = x + ((long)(first + row) * columns);
-                corrections[first + row] = RowQuantiser.Run(source, columns, kernel.Activations, words + (row * RowWords), panelScales + row, width, perToken);
+                corrections[first + row] = RowQuantiser.Run(source, columns, kernel.Activations, words + (row * RowWords), panelScales + row, width, rounding);
                 continue;
             }
 

@@ -89,7 +89,7 @@ internal sealed unsafe class BlockPanelJob(Kernels kernels, BlockPackJob pack, B
             Write(panel, sums + ((panel - firstPanel) * TileFloats), firstOutput, outputs);
         }
 
-        if (weight.PerToken)
+        if (weight.Activations == ActivationRounding.Token)
         {
             Correct(firstPanel * pack.PanelRows, Math.Min(pack.Rows, endPanel * pack.PanelRows), firstOutput, outputs);
         }

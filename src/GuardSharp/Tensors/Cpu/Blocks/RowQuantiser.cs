@@ -22,13 +22,14 @@ internal static unsafe class RowQuantiser
     /// <param name="words">[blocks, format.Words].</param>
     /// <param name="scales">The scale of block b at scales[b * scaleStep].</param>
     /// <param name="scaleStep">Numbers between two scales.</param>
-    /// <param name="perToken">One scale for the row.</param>
+    /// <param name="rounding">Which numbers share a scale, and how exact it is.</param>
     /// <returns>What the sum of an output's weights is multiplied with and added: 0 where there is no zero point.</returns>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    public static float Run(float* x, int columns, in ActivationFormat format, int* words, float* scales, nint scaleStep, bool perToken)
+    public static float Run(float* x, int columns, in ActivationFormat format, int* words, float* scales, nint scaleStep, ActivationRounding rounding)
     {
         var rest = stackalloc float[Size];
         var blocks = (columns + Size - 1) / Size;
+        var perToken = rounding == ActivationRounding.Token;
         var (rowScale, zero) = perToken ? RowScale(x, columns) : (0f, 0f);
         for (var block = 0; block < blocks; block++, words += format.Words, scales += scaleStep)
         {
@@ -43,6 +44,12 @@ internal static unsafe class RowQuantiser
             *scales = perToken ? rowScale : Largest(source) / 127;
             // 0 / 0: a block of zeros has scale 0 and numbers 0.
             var factor = *scales > 0 ? 1 / *scales : 0;
+            if (rounding == ActivationRounding.HalfBlock)
+            {
+                // GGML divides by the exact scale and keeps the rounded one.
+                *scales = (float)(Half)(*scales);
+            }
+
             Round(source, factor, zero, format, words);
         }
 
