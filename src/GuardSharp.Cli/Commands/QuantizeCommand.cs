@@ -3,7 +3,9 @@ using System.Globalization;
 using GuardSharp.Checkpoints;
 using GuardSharp.Checkpoints.Quantization;
 using GuardSharp.CommandLine;
+using GuardSharp.Conversations;
 using GuardSharp.Evaluation.Predictions;
+using GuardSharp.Evaluation.Samples;
 
 namespace GuardSharp.Cli.Commands;
 
@@ -11,6 +13,9 @@ namespace GuardSharp.Cli.Commands;
 internal static class QuantizeCommand
 {
     private const long Megabyte = 1_000_000;
+
+    // The mean squares of inputs settle within some thousand tokens.
+    private const int MaxSamples = 256;
 
     /// <summary>Builds the command.</summary>
     public static Command Create(Terminal terminal)
@@ -21,9 +26,10 @@ internal static class QuantizeCommand
         var scheme = new Option<string>("--scheme") { Description = $"{string.Join(", ", QuantisationScheme.All.Select(one => one.Name))} (docs/models.md).", HelpName = "NAME", DefaultValueFactory = _ => QuantisationScheme.Int8.Name };
         var group = new Option<int?>("--group") { Description = "Inputs that share a scale of four-bit weights: 32 or 256. Default: the scheme's.", HelpName = "N" };
         var activations = new Option<string?>("--activations") { Description = "What products round to eight bits at a time: block (32 inputs, symmetric) or token (a row, asymmetric). Default: the scheme's.", HelpName = "NAME" };
+        var samples = new Option<string?>("--samples") { Description = $"Rows of conversations like those to be judged: scales are chosen by the inputs that they use. At most {MaxSamples} are judged, with the source model.", HelpName = "FILE.jsonl[.gz]" };
         var threads = new Option<int>("--threads") { Description = "Threads that round. Default: all cores the process may use.", HelpName = "N" };
         var json = new Option<bool>("--json") { Description = "Print one JSON document." };
-        foreach (var option in (Option[])[model, output, scheme, group, activations, threads, json])
+        foreach (var option in (Option[])[model, output, scheme, group, activations, samples, threads, json])
         {
             command.Add(option);
         }
@@ -31,10 +37,11 @@ internal static class QuantizeCommand
         command.SetAction(async (parsed, cancellationToken) =>
         {
             var folder = parsed.GetValue(output)!.Trim().Length > 0 ? parsed.GetValue(output)! : throw new GuardException("--output is empty; it must be a name. Is a variable of the shell unset?");
-            var quantisation = new FolderQuantisation(
-                ModelOptions.FolderOf(parsed.GetValue(model)), ReadScheme(parsed.GetValue(scheme)!, parsed.GetValue(group), parsed.GetValue(activations)))
+            var (source, used) = (ModelOptions.FolderOf(parsed.GetValue(model)), ReadThreads(parsed.GetValue(threads)));
+            var quantisation = new FolderQuantisation(source, ReadScheme(parsed.GetValue(scheme)!, parsed.GetValue(group), parsed.GetValue(activations)))
             {
-                Threads = ReadThreads(parsed.GetValue(threads)),
+                Threads = used,
+                Importance = parsed.GetValue(samples) is { } file ? await MeasureAsync(terminal, source, file, used, cancellationToken).ConfigureAwait(false) : _ => null,
             };
             // On a thread of its own: Ctrl-C is listened to only when this lambda has returned.
             var record = await Task.Run(() => Run(terminal, quantisation, folder, cancellationToken), cancellationToken).ConfigureAwait(false);
@@ -42,6 +49,20 @@ internal static class QuantizeCommand
             return ExitCode.Done;
         });
         return command;
+    }
+
+    private static async Task<Func<string, float[]?>> MeasureAsync(Terminal terminal, string folder, string file, int threads, CancellationToken cancellationToken)
+    {
+        Conversation[] conversations = [.. SampleReader.Read(file, labelled: false).Take(MaxSamples).Select(sample => sample.Conversation)];
+        if (conversations.Length == 0)
+        {
+            throw new GuardException($"{file}: there is no conversation in it. Give rows of {{\"messages\": [...]}}, or leave --samples out.");
+        }
+
+        using var line = new ProgressLine(terminal, "samples", TimeProvider.System);
+        var importance = await InputImportance.MeasureAsync(
+            folder, conversations, new GuardOptions { Threads = threads }, count => line.Report(new RowProgress(count, conversations.Length)), cancellationToken).ConfigureAwait(false);
+        return importance.Of;
     }
 
     private static QuantisationScheme ReadScheme(string name, int? group, string? activations)

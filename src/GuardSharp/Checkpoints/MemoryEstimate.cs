@@ -11,7 +11,7 @@ internal static class MemoryEstimate
     /// <summary>Bytes of the weights: as published in bfloat16, and as <c>quantize</c> stores them in int8 and int4. A mixture of experts is not quantised.</summary>
     public static IReadOnlyList<(string Precision, long Bytes)> Of(IModelConfig config)
     {
-        var published = ("bf16", config.Tensors().Sum(tensor => TensorTypes.Bytes(Published, tensor.Shape)));
+        var published = ("bf16", (long)Int128.Min(config.Parameters() * Published.Size(), long.MaxValue));
         return config.Dimensions.Experts > 0
             ? [published]
             : [published, .. new[] { QuantisationScheme.Int8, QuantisationScheme.Int4 }.Select(scheme => (scheme.Name, scheme.Plan(config, _ => Published).Sum(weight => weight.Bytes)))];

@@ -2,6 +2,9 @@ using System.Buffers.Binary;
 using System.Globalization;
 using System.Text;
 using GuardSharp.Checkpoints;
+using GuardSharp.Checkpoints.Quantization;
+using GuardSharp.Models;
+using GuardSharp.Tensors;
 
 namespace GuardSharp.Tests.Checkpoints;
 
@@ -57,18 +60,21 @@ public sealed class CheckpointFuzzTests
             var text = config.Text;
             Assert.Equal((text.Layers, text.Layers, text.Layers), (text.RopeLayers.Length, text.MoeLayers.Length, text.ChunkedLayers.Length));
             Assert.True(config.Parameters() > 0);
+            Assert.All(MemoryEstimate.Of(config), memory => Assert.True(memory.Bytes > 0));
             Assert.All(RopeFrequencies.Compute(text.RopeTheta, text.HeadSize, text.RopeScaling), frequency => Assert.True(float.IsFinite(frequency)));
         });
         Run([File.ReadAllBytes(TestFiles.Golden("llama-tiny", "tied", "config.json"))], bytes =>
         {
             var config = JsonSection.Parse("config.json", bytes, LlamaConfigReader.Read);
             Assert.True(config.Parameters() > 0);
+            Assert.All(MemoryEstimate.Of(config), memory => Assert.True(memory.Bytes > 0));
             Assert.All(RopeFrequencies.Compute(config.RopeTheta, config.HeadSize, config.RopeScaling), frequency => Assert.True(float.IsFinite(frequency)));
         });
         Run([File.ReadAllBytes(TestFiles.Golden("mllama-tiny", "config.json"))], bytes =>
         {
             var config = JsonSection.Parse("config.json", bytes, MllamaConfigReader.Read);
             Assert.True(config.Parameters() > 0);
+            Assert.All(MemoryEstimate.Of(config), memory => Assert.True(memory.Bytes > 0));
             Assert.All(config.Text.CrossLayers, layer => Assert.InRange(layer, 0, config.Text.Layers - 1));
             Assert.All(config.Vision.Grids, grid => Assert.InRange(grid.Rows * grid.Columns, 1, config.Vision.MaxTiles));
             Assert.All(RopeFrequencies.Compute(config.Text.RopeTheta, config.Text.HeadSize, config.Text.RopeScaling), frequency => Assert.True(float.IsFinite(frequency)));
@@ -94,6 +100,31 @@ public sealed class CheckpointFuzzTests
             File.WriteAllBytes(folder["generation_config.json"], bytes);
             ChatTemplate.Read(folder.Path);
             GenerationConfig.EndIds(folder.Path, config);
+        }, divisor: 10);
+    }
+
+    [Fact]
+    public void Nothing_but_a_GuardException_escapes_from_mutated_quantised_folders()
+    {
+        using var folder = new TemporaryFolder();
+        new FolderQuantisation(TestFiles.Golden("llama-tiny", "tied"), QuantisationScheme.Int4 with { Group = 256 }).Run(folder["source"], (_, _) => { }, TestContext.Current.CancellationToken);
+        Run([File.ReadAllBytes(Path.Combine(folder["source"], QuantisationRecord.FileName))], bytes =>
+        {
+            var record = JsonSection.Parse(QuantisationRecord.FileName, bytes, QuantisationRecord.Read);
+            Assert.True(record.Error >= 0 && record.SourceWeights?.Short.Length is null or 12 or 13);
+        });
+
+        const string header =
+            """{"w":{"dtype":"U8","shape":[2,32],"data_offsets":[8,72]},"w_scale":{"dtype":"F16","shape":[2,2],"data_offsets":[0,8]}}""";
+        var path = folder["model.safetensors"];
+        Run([SafetensorsSample.Build(header, 72)], bytes =>
+        {
+            File.WriteAllBytes(path, bytes);
+            using var checkpoint = Checkpoint.Open(folder.Path);
+            var weight = Assert.IsType<BlockWeight>(new CheckpointWeights(checkpoint).Matrix("w", 2, 60));
+            var row = new float[60];
+            BlockNumbers.Row(weight, 0, row);
+            BlockNumbers.Row(weight, 1, row);
         }, divisor: 10);
     }
 

@@ -31,6 +31,11 @@ internal sealed class GgufExport(Checkpoint checkpoint, LlamaConfig config, Gguf
             throw new CheckpointException("The model's head is pruned to a few tokens, which a GGUF file cannot say. Export the model it was made from.");
         }
 
+        if (checkpoint.Tensors.FirstOrDefault(Quantization.StoredBlocks.Are) is { } quantised)
+        {
+            throw new CheckpointException($"{quantised.Description}: the model is quantised already, and would be so twice. Export the model it was made from.");
+        }
+
         var plans = Plans();
         ReplacedFile.Write(path, stream =>
         {

@@ -17,6 +17,9 @@ internal sealed class FolderQuantisation(string folder, QuantisationScheme schem
     /// <summary>Threads that round; 0: all cores.</summary>
     public int Threads { get; init; }
 
+    /// <summary>What a squared error of each input of a weight, by its published name, counts; null: all the same.</summary>
+    public Func<string, float[]?> Importance { get; init; } = _ => null;
+
     /// <summary>Writes the quantised folder. It appears under its name with all its files or not at all.</summary>
     /// <param name="output">The folder to be; there must be none, or an empty one.</param>
     /// <param name="progress">Told after each piece how many bytes of the source's weights are done, and how many there are.</param>
@@ -34,7 +37,11 @@ internal sealed class FolderQuantisation(string folder, QuantisationScheme schem
         var (config, manifest) = (ModelConfig.Read(folder), GuardManifest.Read(folder));
         var stored = config.NamesIn(checkpoint);
         Check(checkpoint, config);
-        PlannedWeight[] plan = [.. scheme.Plan(config, name => checkpoint.Get(stored(name)).Type).Select(weight => weight with { Name = stored(weight.Name) })];
+        PlannedWeight[] plan =
+        [
+            .. scheme.Plan(config, name => checkpoint.Get(stored(name)).Type)
+                .Select(weight => weight with { Name = stored(weight.Name), Importance = weight.Format == NumberFormat.Int4 ? Importance(weight.Name) : null }),
+        ];
         CheckSpace(output, plan.Sum(weight => weight.Bytes));
 
         using var pending = new PendingFolder(output);

@@ -8,6 +8,9 @@ namespace GuardSharp.Checkpoints.Quantization;
 /// <param name="Group">Inputs that share a scale: 32 or 256.</param>
 internal sealed record PlannedWeight(string Name, long[] Shape, TensorType SourceType, NumberFormat Format, int Group)
 {
+    /// <summary>What a squared error of each input counts when four-bit scales are chosen; null: all the same.</summary>
+    public float[]? Importance { get; init; }
+
     /// <summary>Steps of the outermost axis.</summary>
     public long Rows => Shape.Length > 0 ? Shape[0] : 1;
 

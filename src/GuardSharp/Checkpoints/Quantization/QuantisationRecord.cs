@@ -58,7 +58,8 @@ internal sealed record QuantisationRecord(
         });
     }
 
-    private static QuantisationRecord Read(JsonSection root)
+    /// <summary>Reads the root object.</summary>
+    internal static QuantisationRecord Read(JsonSection root)
     {
         root.Int("schema", Schema, Schema);
         var (source, worst) = (root.Section("source") ?? throw root.Missing("source", "an object"), root.Section("worst") ?? throw root.Missing("worst", "an object"));

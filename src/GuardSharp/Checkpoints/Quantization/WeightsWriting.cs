@@ -91,18 +91,21 @@ internal sealed unsafe class WeightsWriting(int threads, Action<long> done, Canc
         var rowBytes = (long)columns * weight.SourceType.Size();
         var (numberBytes, scales) = ((int)weight.NumberBytes, (int)weight.Scales);
         var options = new ParallelOptions { MaxDegreeOfParallelism = threads > 0 ? threads : Environment.ProcessorCount, CancellationToken = cancellationToken };
+        // As long as a row with what fills up its last block.
+        float[]? importance = weight.Importance is { } counts ? [.. counts, .. new float[(blocks * StoredBlocks.BlockSize) - counts.Length]] : null;
         // Runs of rows: a row of a small matrix takes less than handing it out.
         Parallel.ForEach(Partitioner.Create(0, count, Math.Max(1, (int)(PieceNumbers / 64 / columns))), options, range =>
         {
             var values = new float[blocks * StoredBlocks.BlockSize];
             fixed (float* value = values)
+            fixed (float* counted = importance)
             fixed (byte* number = _numbers)
             fixed (ushort* scale = _scales)
             {
                 for (var row = range.Item1; row < range.Item2; row++)
                 {
                     RowNumbers.Widen(rows + (nint)(row * rowBytes), weight.SourceType, columns, values);
-                    _errors[row] = BlockRounding.Row(value, null, blocks, weight, number + ((long)row * numberBytes), scale + ((long)row * scales));
+                    _errors[row] = BlockRounding.Row(value, counted, blocks, weight, number + ((long)row * numberBytes), scale + ((long)row * scales));
                 }
             }
         });

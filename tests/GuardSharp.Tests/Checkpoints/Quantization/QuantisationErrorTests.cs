@@ -1,4 +1,5 @@
 using GuardSharp.Checkpoints;
+using GuardSharp.Checkpoints.Gguf;
 using GuardSharp.Checkpoints.Quantization;
 using GuardSharp.Models;
 using GuardSharp.Tests.Cli;
@@ -21,6 +22,15 @@ public sealed class QuantisationErrorTests : IDisposable
     {
         new FolderQuantisation(TestFiles.Golden("llama-tiny", "tied"), QuantisationScheme.Int8).Run(Output, (_, _) => { }, TestContext.Current.CancellationToken);
         Refuses("quantised already", Output);
+    }
+
+    [Fact]
+    public void A_quantised_model_is_not_exported_to_another_quantised_form()
+    {
+        new FolderQuantisation(TestFiles.Golden("llama-tiny", "tied"), QuantisationScheme.Int8).Run(Output, (_, _) => { }, TestContext.Current.CancellationToken);
+        using var checkpoint = Checkpoint.Open(Output);
+        var export = new GgufExport(checkpoint, LlamaConfig.Read(Output), new GgufForm(TensorType.Q80), null);
+        Assert.Contains("is quantised already", Assert.Throws<CheckpointException>(() => export.Write(_folder["x.gguf"], _ => { }, TestContext.Current.CancellationToken)).Message, StringComparison.Ordinal);
     }
 
     [Fact]
