@@ -42,7 +42,6 @@ internal sealed class LoadedModel : IDisposable
         _outputs = config.Dimensions.OutputTokens;
         MaxContextTokens = Math.Min(options.MaxContextTokens ?? DefaultContextTokens, config.Dimensions.MaxPositions);
         StopIds = StopIdsOf(folder, config);
-        Warnings = Manifest?.Synthetic == true ? ["synthetic-weights: this model's weights are random; its verdicts mean nothing"] : [];
 
         // Loading is synchronous and the hash runs on a pool thread that waits for nobody.
         Name = $"{Manifest?.Name ?? ModelConfig.NameOf(folder)}@{digest.GetAwaiter().GetResult()}";
@@ -73,7 +72,11 @@ internal sealed class LoadedModel : IDisposable
     public string Name { get; }
 
     /// <summary>What every verdict of this model must say.</summary>
-    public IReadOnlyList<string> Warnings { get; }
+    public IEnumerable<string> Warnings =>
+    [
+        .. Manifest?.Synthetic == true ? ["synthetic-weights: this model's weights are random; its verdicts mean nothing"] : Array.Empty<string>(),
+        .. Engine.FailedKernels.Select(kernel => $"kernel-fallback: the {kernel} kernel computes wrong on this processor; a slower one is used"),
+    ];
 
     /// <summary>The answers this model may give to a prompt, as token ids.</summary>
     public AnswerGrammar Grammar(RenderedPrompt prompt)
@@ -98,7 +101,9 @@ internal sealed class LoadedModel : IDisposable
         var checkpoint = Checkpoint.Open(folder);
         try
         {
-            backend ??= weights => (new CpuOps(options.Threads), weights);
+            // Compiling what is checked takes longer than the check: it runs beside the reading of configuration and tokenizer, and waits for nobody.
+            var kernels = backend is null ? Task.Run(KernelChoice.ForThisMachine) : null;
+            backend ??= weights => (new CpuOps(options.Threads, kernels!.GetAwaiter().GetResult()), weights);
             return new LoadedModel(folder, options, engine ?? EngineOptionsFor(options, checkpoint), checkpoint, backend);
         }
         catch

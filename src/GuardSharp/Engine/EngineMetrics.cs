@@ -31,8 +31,10 @@ internal sealed class EngineMetrics : IDisposable
     /// <summary>Registers what is measured when a listener asks.</summary>
     /// <param name="queueDepth">Prompts that wait or are being read.</param>
     /// <param name="cacheBytes">Bytes by cache.</param>
-    public void Observe(Func<int> queueDepth, Func<IEnumerable<(string Cache, long Bytes)>> cacheBytes)
+    /// <param name="failedKernels">Kernels that failed their check.</param>
+    public void Observe(Func<int> queueDepth, Func<IEnumerable<(string Cache, long Bytes)>> cacheBytes, Func<int> failedKernels)
     {
+        Meter.CreateObservableGauge("guardsharp.kernels.failed", failedKernels, "{kernel}", "Computing kernels that failed their check; slower ones stand in.");
         Meter.CreateObservableGauge("guardsharp.queue.depth", queueDepth, "{prompt}", "Prompts that wait or are being read.");
         Meter.CreateObservableGauge(
             "guardsharp.cache.size",

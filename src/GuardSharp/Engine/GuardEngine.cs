@@ -15,6 +15,7 @@ internal sealed class GuardEngine : IDisposable
     private static readonly TimeSpan _longestWait = TimeSpan.FromHours(1);
 
     private readonly EngineOptions _options;
+    private readonly ITensorOps _ops;
     private readonly EngineWorker _worker;
     private readonly BlockingCollection<EngineJob> _queue = [];
     private readonly ConcurrentQueue<PromptSession> _released = new();
@@ -30,11 +31,15 @@ internal sealed class GuardEngine : IDisposable
     public GuardEngine(ITensorOps ops, IGuardNetwork network, TileTokens images, EngineOptions options)
     {
         _options = options;
+        _ops = ops;
         _worker = new EngineWorker(ops, network, images, options, Metrics);
-        Metrics.Observe(() => Volatile.Read(ref _waiting), () => _worker.CacheBytes);
+        Metrics.Observe(() => Volatile.Read(ref _waiting), () => _worker.CacheBytes, () => ops.FailedKernels.Count);
         _thread = new Thread(Work) { IsBackground = true, Name = "GuardSharp engine" };
         _thread.Start();
     }
+
+    /// <summary>Names of computing kernels that failed their check and were replaced by slower ones.</summary>
+    public IReadOnlyList<string> FailedKernels => _ops.FailedKernels;
 
     /// <summary>Bytes of all keys, values and encoded pictures that live now.</summary>
     public long LiveCacheBytes => _worker.LiveBytes;

@@ -11,6 +11,9 @@ internal interface ITensorOps : IDisposable
     /// <summary>Listens to <see cref="Observe"/>: golden tests and <c>verify</c>. Null in production.</summary>
     Action<string, Tensor>? Observer { get; set; }
 
+    /// <summary>Names of computing kernels that failed their check and were replaced by slower ones.</summary>
+    IReadOnlyList<string> FailedKernels => [];
+
     /// <summary>Opens a scope: everything made until it is disposed is freed then, but for what <see cref="Keep"/> moved out. Scopes nest.</summary>
     OpScope Scope();
 

@@ -51,7 +51,7 @@ public sealed class LlamaCppTests
     [InlineData("q4_0", 2e-2f)]
     [InlineData("q4_k_m", 2e-2f)]
     [InlineData("q5_k_m", 2e-2f)]
-    public void Logits_are_those_of_llama_cpps_own_kernels(string file, float tolerance) => Check(file, "kernels", Kernels.ForThisMachine().Lanes >= 8 ? tolerance : 0.15f, weights => (new CpuOps(1), weights));
+    public void Logits_are_those_of_llama_cpps_own_kernels(string file, float tolerance) => Check(file, "kernels", KernelChoice.ForThisMachine().Kernels.Lanes >= 8 ? tolerance : 0.15f, weights => (new CpuOps(1), weights));
 
     private static void Check(string file, string recording, float tolerance, TensorBackend backend)
     {

@@ -19,23 +19,34 @@ internal sealed unsafe partial class CpuOps : ITensorOps
     private readonly PackBuffer packing = new();
     private readonly WorkerPool pool;
     private readonly Kernels kernels;
+    private readonly IReadOnlyList<string> failedKernels;
 
     /// <param name="threads">Threads, the calling one included; 0: as many as the process may use (cgroup limits count).</param>
     /// <param name="kernels">Inner loops; null: those of the widest vectors the processor has.</param>
     public CpuOps(int threads = 0, Kernels? kernels = null)
+        : this(threads, kernels is null ? KernelChoice.ForThisMachine() : new KernelChoice(kernels, []))
     {
-        this.kernels = kernels ?? Kernels.ForThisMachine();
-        pool = new WorkerPool(threads == 0 ? Environment.ProcessorCount : threads, this.kernels.Prepare);
-        (elements, norms, ropes) = (new ElementJob(this.kernels), new NormJob(this.kernels), new RopeJob());
-        pack = new PackJob(this.kernels);
-        panels = new PanelJob(this.kernels, pack);
-        rowSums = new BlockRowSums(this.kernels);
-        blockPanels = new BlockPanelJob(this.kernels, blockPack, rowSums);
-        blockDots = new BlockDotJob(this.kernels, rowSums);
-        (transposed, dots, attention) = (new TransposedJob(this.kernels), new DotJob(this.kernels), new AttentionJob(this.kernels));
+    }
+
+    /// <param name="threads">As above.</param>
+    /// <param name="choice">Inner loops, checked.</param>
+    public CpuOps(int threads, KernelChoice choice)
+    {
+        (kernels, failedKernels) = (choice.Kernels, choice.Failures);
+        pool = new WorkerPool(threads == 0 ? Environment.ProcessorCount : threads, kernels.Prepare);
+        (elements, norms, ropes) = (new ElementJob(kernels), new NormJob(kernels), new RopeJob());
+        pack = new PackJob(kernels);
+        panels = new PanelJob(kernels, pack);
+        rowSums = new BlockRowSums(kernels);
+        blockPanels = new BlockPanelJob(kernels, blockPack, rowSums);
+        blockDots = new BlockDotJob(kernels, rowSums);
+        (transposed, dots, attention) = (new TransposedJob(kernels), new DotJob(kernels), new AttentionJob(kernels));
     }
 
     public Action<string, Tensor>? Observer { get; set; }
+
+    /// <summary>Kernels that the processor claims to have and that failed their check; slower ones stand in. Those of quantised weights are checked when the first is used.</summary>
+    public IReadOnlyList<string> FailedKernels => [.. failedKernels, .. blockKernels.SelectMany(chosen => chosen?.Failures ?? [])];
 
     /// <summary>Threads that work at once, the calling one included.</summary>
     public int Threads => pool.Threads;

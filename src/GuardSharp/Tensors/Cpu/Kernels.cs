@@ -1,16 +1,8 @@
-using System.Runtime.Intrinsics;
-
 namespace GuardSharp.Tensors.Cpu;
 
 /// <summary>The inner loops for one vector width. Lengths are counts of numbers; "flat" loops work in whole vectors and touch up to 60 bytes behind the end.</summary>
 internal abstract unsafe class Kernels
 {
-    /// <summary>The widest vectors this processor (and the runtime's settings) offer.</summary>
-    public static Kernels ForThisMachine() =>
-        Vector512.IsHardwareAccelerated ? new Kernels<Simd512, Vector512<float>>()
-        : Vector256.IsHardwareAccelerated ? new Kernels<Simd256, Vector256<float>>()
-        : new Kernels<Simd128, Vector128<float>>();
-
     /// <summary>The score of a hidden key. Finite, so that differences of two of them are numbers.</summary>
     public const float NoKey = -1e30f;
 

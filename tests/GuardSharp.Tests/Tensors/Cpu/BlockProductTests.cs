@@ -55,7 +55,7 @@ public sealed unsafe class BlockProductTests : IDisposable
     [Fact]
     public void Every_kernel_that_can_run_here_passes_its_check()
     {
-        var kernels = Kernels.ForThisMachine();
+        var kernels = KernelChoice.ForThisMachine().Kernels;
         foreach (var type in Enum.GetValues<BlockType>())
         {
             var check = new BlockCheck(kernels, type);
@@ -69,7 +69,7 @@ public sealed unsafe class BlockProductTests : IDisposable
     public void A_kernel_that_computes_wrong_fails_its_check()
     {
         // The 4-bit kernels take the offset of 8-bit weights for theirs, and the other way round.
-        var kernels = Kernels.ForThisMachine();
+        var kernels = KernelChoice.ForThisMachine().Kernels;
         Assert.False(new BlockCheck(kernels, BlockType.Int8).Passes(new BlockDotKernel<PlainDot<FourBits>, Simd128, Vector128<float>>()));
         Assert.False(new BlockCheck(kernels, BlockType.Int4).Passes(new BlockDotKernel<PlainDot<EightBits>, Simd128, Vector128<float>>()));
         Assert.False(new BlockCheck(kernels, BlockType.Int8).Passes(new OffByOne()));

@@ -15,7 +15,7 @@ public sealed class VectorWidthTests
     [InlineData("DOTNET_EnableAVX512,DOTNET_EnableAVXVNNI", 8)]
     public async Task The_contract_holds_without(string instructions, int lanes)
     {
-        Assert.SkipWhen(Kernels.ForThisMachine().Lanes < lanes, $"needs a processor with vectors of {lanes} numbers");
+        Assert.SkipWhen(KernelChoice.ForThisMachine().Kernels.Lanes < lanes, $"needs a processor with vectors of {lanes} numbers");
         var start = new ProcessStartInfo(Environment.ProcessPath!) { RedirectStandardOutput = true, RedirectStandardError = true };
         if (Path.GetFileNameWithoutExtension(Environment.ProcessPath) == "dotnet")
         {
@@ -46,8 +46,8 @@ public sealed class VectorWidthTests
         [Fact]
         public void The_kernels_use_the_vectors_that_the_runtime_offers()
         {
-            var lanes = Environment.GetEnvironmentVariable(ExpectedLanes) ?? $"{Kernels.ForThisMachine().Lanes}";
-            Assert.Equal(lanes, $"{Kernels.ForThisMachine().Lanes}");
+            var lanes = Environment.GetEnvironmentVariable(ExpectedLanes) ?? $"{KernelChoice.ForThisMachine().Kernels.Lanes}";
+            Assert.Equal(lanes, $"{KernelChoice.ForThisMachine().Kernels.Lanes}");
         }
     }
 }
