@@ -244,7 +244,8 @@ internal static class TorchAttention
         private torch.Tensor Visible(SequenceSpan sequence, int before, torch.Device device)
         {
             var key = torch.cat([torch.arange(before, device: device), torch.arange(sequence.Position, sequence.Position + NewKeys, device: device)], 0).unsqueeze(0);
-            var query = torch.arange(sequence.Position, sequence.Position + Queries, device: device).unsqueeze(1);
+            var firstQuery = sequence.Position + sequence.QueryOffset;
+            var query = torch.arange(firstQuery, firstQuery + Queries, device: device).unsqueeze(1);
             var visible = key <= query;
             if (kind == AttentionMask.Causal)
             {

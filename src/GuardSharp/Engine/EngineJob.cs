@@ -47,13 +47,11 @@ internal sealed class NextLogitsJob(
 
     public PromptSession Session { get; } = session;
 
-    public IReadOnlyList<int[]> Continuations { get; } = continuations;
-
     /// <summary>Tokens whose logits are wanted; empty: the whole vocabulary.</summary>
     public int[] Tokens { get; } = tokens;
 
-    /// <summary>Rows it adds to a pass.</summary>
-    public int Rows { get; } = continuations.Sum(c => c.Length);
+    /// <summary>What has to be read for them.</summary>
+    public ContinuationPlan Plan { get; } = new(continuations);
 
     public Task<float[][]> Task => _done.Task;
 

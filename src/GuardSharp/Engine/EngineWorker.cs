@@ -122,7 +122,7 @@ internal sealed class EngineWorker : IDisposable
 
     private void Run(List<(NextLogitsJob Job, List<Piece> Pieces)> questions)
     {
-        var rows = questions.Sum(question => question.Job.Rows);
+        var rows = questions.Sum(question => question.Job.Plan.Rows);
         var readings = rows < _options.MaxBatchTokens ? _readings.Choose(_options.MaxBatchTokens - rows) : [];
         foreach (var pass in InPasses([.. questions.SelectMany(question => question.Pieces), .. readings.Select(reading => reading.Piece)]))
         {
@@ -172,9 +172,9 @@ internal sealed class EngineWorker : IDisposable
     private List<(NextLogitsJob Job, List<Piece> Pieces)> TakeQuestions()
     {
         var (count, rows) = (0, 0);
-        while (count < _questions.Count && (count == 0 || rows + _questions[count].Rows <= _options.MaxBatchTokens))
+        while (count < _questions.Count && (count == 0 || rows + _questions[count].Plan.Rows <= _options.MaxBatchTokens))
         {
-            rows += _questions[count++].Rows;
+            rows += _questions[count++].Plan.Rows;
         }
 
         var taken = _questions.GetRange(0, count);
@@ -186,9 +186,9 @@ internal sealed class EngineWorker : IDisposable
             try
             {
                 var prompt = job.Session.Cache!;
-                foreach (var continuation in job.Continuations.Where(c => c.Length > 0))
+                foreach (var (ids, lastRows) in job.Plan.Read)
                 {
-                    pieces.Add(new Piece(_memory.Create(continuation.Length, prompt, prompt.Length), continuation, job.Session.Pictures, 0));
+                    pieces.Add(new Piece(_memory.Create(ids.Length, prompt, prompt.Length), ids, job.Session.Pictures, 0, lastRows));
                 }
 
                 result.Add((job, pieces));
@@ -212,9 +212,7 @@ internal sealed class EngineWorker : IDisposable
             return;
         }
 
-        var next = 0;
-        float[][] rows = [.. job.Continuations.Select(c => c.Length > 0 ? pieces[next++].Row : job.Session.LastRow)];
-        answers.Add(rows, job.Tokens, job.Complete, job.Fail);
+        answers.Add(job.Plan.RowsOf(job.Session.LastRow, pieces), job.Tokens, job.Complete, job.Fail);
     }
 
     private void Finish(AnswerBatch answers, PromptReading reading)

@@ -9,7 +9,8 @@ namespace GuardSharp.Engine;
 /// <param name="ids">The ids.</param>
 /// <param name="pictures">The prompt's pictures.</param>
 /// <param name="firstPatch">Image tokens before these ids.</param>
-internal sealed class Piece(KvCache cache, ReadOnlyMemory<int> ids, PromptPictures? pictures, int firstPatch)
+/// <param name="lastRows">How many rows are read, counted from the last.</param>
+internal sealed class Piece(KvCache cache, ReadOnlyMemory<int> ids, PromptPictures? pictures, int firstPatch, int lastRows = 1)
 {
     public KvCache Cache { get; } = cache;
 
@@ -19,8 +20,10 @@ internal sealed class Piece(KvCache cache, ReadOnlyMemory<int> ids, PromptPictur
 
     public int FirstPatch { get; } = firstPatch;
 
-    /// <summary>The final, normed row of its last token, once run.</summary>
-    public float[] Row { get; set; } = [];
+    public int LastRows { get; } = lastRows;
+
+    /// <summary>The final, normed rows of its last tokens, once run.</summary>
+    public float[][] Rows { get; set; } = [];
 
     /// <summary>Why it could not be run.</summary>
     public Exception? Error { get; set; }
@@ -50,7 +53,7 @@ internal sealed class PassRunner(ITensorOps ops, IGuardNetwork network, TileToke
     }
 
     /// <summary>Logits of final rows.</summary>
-    /// <param name="rows">Rows as <see cref="Piece.Row"/> has them; at least one.</param>
+    /// <param name="rows">Rows as <see cref="Piece.Rows"/> has them; at least one.</param>
     /// <param name="wanted">Tokens whose logits are wanted; empty: the whole vocabulary.</param>
     public float[][] Logits(IReadOnlyList<float[]> rows, int[] wanted)
     {
@@ -73,28 +76,28 @@ internal sealed class PassRunner(ITensorOps ops, IGuardNetwork network, TileToke
         using var scope = ops.Scope();
         var ids = new List<int>();
         var sequences = new SequenceSpan[pieces.Count];
-        var last = new int[pieces.Count];
         for (var i = 0; i < pieces.Count; i++)
         {
             sequences[i] = SequenceSpan.Self(ids.Count, pieces[i].Ids.Length, pieces[i].Cache);
             ids.AddRange(pieces[i].Ids.Span);
-            last[i] = ids.Count - 1;
         }
 
         var started = metrics.Start();
         var reading = network is ICrossAttentionNetwork reader
             ? PictureReading.Of(ops, reader, sequences, [.. pieces.Select(piece => piece.Pictures?.Memory)])
             : null;
-        var lengths = pieces.Select(piece => piece.Cache.OwnLength).ToArray();
+        int[] lengths = [.. pieces.Select(piece => piece.Cache.OwnLength)], lastRows = [.. pieces.Select(piece => piece.LastRows)];
         try
         {
-            var hidden = ForwardPass.Run(ops, network, Embed(CollectionsMarshal.AsSpan(ids), pieces), sequences, reading, last);
-            var final = network.Final(hidden, [.. Enumerable.Range(0, last.Length)]);
+            var hidden = ForwardPass.Run(ops, network, Embed(CollectionsMarshal.AsSpan(ids), pieces), sequences, reading, lastRows);
+            var final = network.Final(hidden, [.. Enumerable.Range(0, hidden.Rows)]);
             var values = new float[final.Length];
             ops.Read(final, values);
-            for (var i = 0; i < pieces.Count; i++)
+            var rows = values.Chunk(final.Columns).ToArray();
+            var next = 0;
+            foreach (var piece in pieces)
             {
-                pieces[i].Row = values[(i * final.Columns)..((i + 1) * final.Columns)];
+                piece.Rows = rows[next..(next += piece.LastRows)];
             }
         }
         catch

@@ -106,7 +106,7 @@ internal sealed class ReadingQueue(PromptCache prompts, PictureStore pictures, C
             {
                 _readings.Remove(reading);
                 (job.Session.Keys, job.Session.Cache, job.Session.Below) = (reading.Keys, reading.Cache, reading.Below);
-                (job.Session.Pictures, job.Session.LastRow) = (reading.Pictures, piece.Row);
+                (job.Session.Pictures, job.Session.LastRow) = (reading.Pictures, piece.Rows[^1]);
                 finished.Add(reading);
             }
             else if (reading.Remaining == 0)

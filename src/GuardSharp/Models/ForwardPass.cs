@@ -11,16 +11,11 @@ internal static class ForwardPass
     /// <param name="embeddings">Inputs of the first layer [N, hidden].</param>
     /// <param name="sequences">Which rows belong to which sequence.</param>
     /// <param name="pictures">What cross-attention reads, if anything.</param>
-    /// <param name="wanted">The rows whose output is read, rising; null: all. Of the others the last layer computes keys and values only.</param>
-    /// <returns>The last layer's output [N or wanted, hidden], before the final norm.</returns>
+    /// <param name="lastRows">How many of its last rows are read of each sequence; null: all rows are. Of the others the last layer computes keys and values only.</param>
+    /// <returns>The last layer's output [N or the rows that are read, hidden], before the final norm.</returns>
     public static Tensor Run(
-        ITensorOps ops, IGuardNetwork network, Tensor embeddings, IReadOnlyList<SequenceSpan> sequences, PictureReading? pictures = null, int[]? wanted = null)
+        ITensorOps ops, IGuardNetwork network, Tensor embeddings, IReadOnlyList<SequenceSpan> sequences, PictureReading? pictures = null, IReadOnlyList<int>? lastRows = null)
     {
-        if (wanted?.Length == embeddings.Rows)
-        {
-            wanted = null;
-        }
-
         var context = network.Begin(sequences) with { Pictures = pictures };
         var hidden = embeddings;
         for (var i = 0; i < network.Shape.Layers; i++)
@@ -28,9 +23,9 @@ internal static class ForwardPass
             Tensor next;
             using (ops.Scope())
             {
-                var isLast = i == network.Shape.Layers - 1;
-                next = network.Layer(i, hidden, isLast ? context with { Wanted = wanted } : context);
-                next = isLast && wanted is not null && next.Rows != wanted.Length ? ops.GatherRows(next, wanted) : next;
+                var layer = i == network.Shape.Layers - 1 && lastRows is not null ? context.ForLast(ops, lastRows) : context;
+                next = network.Layer(i, hidden, layer);
+                next = layer.Wanted is { } wanted && next.Rows != wanted.Length ? ops.GatherRows(next, wanted) : next;
                 // A layer that has nothing to read gives back what it got (model note M5).
                 next = next == hidden ? hidden : ops.Keep(next);
             }

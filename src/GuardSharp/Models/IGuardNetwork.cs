@@ -43,10 +43,51 @@ internal interface IGuardNetwork
 /// <param name="Rotation">Rotations of all rows.</param>
 /// <param name="QueryFactors">Per-row factor of the queries in layers without rotation (model note L4) [N, 1], if the model has any.</param>
 /// <param name="Pictures">What cross-attention reads; null: no row of the pass sees a picture, or the model has no such layers.</param>
-/// <param name="Wanted">The rows of the layer's output that anybody reads, rising; null: all. Set for the last layer only, whose other rows matter by their keys and values alone.</param>
+/// <param name="Wanted">The rows of the layer's output that anybody reads, rising; null: all. Set for the last layer only, whose other rows matter by their keys and values alone; queries count among these rows then.</param>
+/// <param name="WantedRotation">Rotations of the wanted rows.</param>
 internal readonly record struct LayerContext(
-    IReadOnlyList<SequenceSpan> Sequences, Rotation Rotation, Tensor? QueryFactors, PictureReading? Pictures = null, int[]? Wanted = null)
+    IReadOnlyList<SequenceSpan> Sequences,
+    Rotation Rotation,
+    Tensor? QueryFactors,
+    PictureReading? Pictures = null,
+    int[]? Wanted = null,
+    Rotation? WantedRotation = null)
 {
+    /// <summary>Rotations of the queries.</summary>
+    public Rotation QueryRotation => WantedRotation ?? Rotation;
+
     /// <summary>The wanted rows of a tensor [N, C].</summary>
     public Tensor Pick(ITensorOps ops, Tensor x) => Wanted is { } rows ? ops.GatherRows(x, rows) : x;
+
+    /// <summary>The same for a last layer of which only the last rows of each sequence are read.</summary>
+    /// <param name="ops">The backend.</param>
+    /// <param name="lastRows">How many rows, by sequence.</param>
+    public LayerContext ForLast(ITensorOps ops, IReadOnlyList<int> lastRows)
+    {
+        var rows = new List<int>();
+        var spans = new SequenceSpan[Sequences.Count];
+        var all = 0;
+        for (var i = 0; i < spans.Length; i++)
+        {
+            var span = Sequences[i];
+            var first = span.QueryCount - lastRows[i];
+            spans[i] = span with { QueryRow = rows.Count, QueryCount = lastRows[i], QueryOffset = first };
+            rows.AddRange(Enumerable.Range(span.QueryRow + first, lastRows[i]));
+            all += span.QueryCount;
+        }
+
+        if (rows.Count == all)
+        {
+            return this;
+        }
+
+        int[] wanted = [.. rows];
+        return this with
+        {
+            Sequences = spans,
+            QueryFactors = QueryFactors is { } factors ? ops.GatherRows(factors, wanted) : null,
+            Wanted = wanted,
+            WantedRotation = Rotation with { Cosines = ops.GatherRows(Rotation.Cosines, wanted), Sines = ops.GatherRows(Rotation.Sines, wanted) },
+        };
+    }
 }

@@ -5,11 +5,12 @@ namespace GuardSharp.Tensors;
 /// <param name="QueryCount">Number of query rows.</param>
 /// <param name="KeyRow">First row of the new keys and values (for self-attention: QueryRow).</param>
 /// <param name="KeyCount">Number of new keys and values (for self-attention: QueryCount).</param>
-/// <param name="Position">Absolute position of the first query and, in self-attention, of the first new key.</param>
+/// <param name="Position">Absolute position of the first query and, in self-attention, of the first new key, but for <paramref name="QueryOffset"/>.</param>
 /// <param name="Cache">Keys and values of earlier positions, to which the new ones are appended; null: there are none and nothing is stored.</param>
 /// <param name="Window">The positions of the cache that the queries see; null: all. For cross-attention, where some queries see a part of what is held.</param>
+/// <param name="QueryOffset">How far the first query stands behind <paramref name="Position"/>: above 0 where only the last rows of a sequence ask.</param>
 internal readonly record struct SequenceSpan(
-    int QueryRow, int QueryCount, int KeyRow, int KeyCount, int Position, KvCache? Cache, CacheWindow? Window = null)
+    int QueryRow, int QueryCount, int KeyRow, int KeyCount, int Position, KvCache? Cache, CacheWindow? Window = null, int QueryOffset = 0)
 {
     /// <summary>Positions of the cache that are seen.</summary>
     public int CachedKeys => Window?.Count ?? Cache?.Length ?? 0;

@@ -37,8 +37,15 @@ internal sealed class RequestMix(EngineModel model, int seed, bool pictures)
         int[] rest = [.. chat.Ids.Take(cut), .. tail];
         return new EngineRequest(
             new EncodedPrompt(chat.Policy, rest, [.. chat.Images.Select(Picture)]) { Reusable = _random.Next(5) == 0 ? int.MaxValue : chat.Policy.Length + cut },
-            [.. Enumerable.Range(0, _random.Next(1, 4)).Select(_ => Text(_random.Next(0, 4)))],
+            Continuations(),
             _random.Next(2) == 0 ? [] : [.. Text(5)]);
+    }
+
+    /// <summary>Some of them beginnings of each other.</summary>
+    private int[][] Continuations()
+    {
+        var longest = Text(5);
+        return [.. Enumerable.Range(0, _random.Next(1, 5)).Select(_ => _random.Next(2) == 0 ? longest[.._random.Next(6)] : Text(_random.Next(0, 4)))];
     }
 
     private Chat Begin()

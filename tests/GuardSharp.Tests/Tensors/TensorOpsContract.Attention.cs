@@ -123,6 +123,28 @@ public abstract partial class TensorOpsContract
     }
 
     [Theory]
+    [InlineData(AttentionMask.Causal)]
+    [InlineData(AttentionMask.Chunked)]
+    internal void Queries_may_be_the_last_rows_of_a_sequence_alone(AttentionMask mask)
+    {
+        using var scope = Ops.Scope();
+        float[] q = numbers.Numbers(50 * 16), k = numbers.Numbers(50 * 8), v = numbers.Numbers(50 * 8);
+        using KvCache all = Ops.CreateCache(1, 8, 50), some = Ops.CreateCache(1, 8, 50);
+        foreach (var (start, end) in ((int, int)[])[(0, 20), (20, 50)])
+        {
+            var keys = (start * 8)..(end * 8);
+            var plan = new AttentionPlan([SequenceSpan.Self(0, end - start, all)], 0, 2, 1, 8, 0.7f, mask, 16);
+            var expected = new float[(end - start) * 16];
+            Ops.Read(Ops.Attention(Upload(q[(start * 16)..(end * 16)], end - start), Upload(k[keys], end - start), Upload(v[keys], end - start), plan), expected);
+            var ask = new SequenceSpan(0, 3, 0, end - start, start, some, QueryOffset: end - start - 3);
+            var result = Ops.Attention(Upload(q[((end - 3) * 16)..(end * 16)], 3), Upload(k[keys], end - start), Upload(v[keys], end - start), plan with { Sequences = [ask] });
+            Expect(result, [.. expected[^48..].Select(number => (double)number)], AttentionTolerance);
+            all.Advance(end - start);
+            some.Advance(end - start);
+        }
+    }
+
+    [Theory]
     [InlineData(40, 50)]
     [InlineData(40, 40)]
     [InlineData(40, 35)]

@@ -39,11 +39,11 @@ internal sealed class LlamaAttention
 
     public Tensor Forward(Tensor x, LayerContext context)                                              // x [N, hidden]
     {
-        var q = _ops.Rope(_ops.Linear(x, _query), context.Rotation, _size.HeadSize);                     // [N, H*D]
+        var q = _ops.Rope(_ops.Linear(context.Pick(_ops, x), _query), context.QueryRotation, _size.HeadSize);   // [N or wanted, H*D]
         var k = _ops.Rope(_ops.Linear(x, _key), context.Rotation, _size.HeadSize);                       // [N, K*D]
         var v = _ops.Linear(x, _value);                                                                  // [N, K*D]
         var plan = new AttentionPlan(
             context.Sequences, _layer, _size.Heads, _size.KeyHeads, _size.HeadSize, 1 / MathF.Sqrt(_size.HeadSize), AttentionMask.Causal);
-        return _ops.Linear(context.Pick(_ops, _ops.Attention(q, k, v, plan)), _output);                   // [N or wanted, hidden]
+        return _ops.Linear(_ops.Attention(q, k, v, plan), _output);                                       // [N or wanted, hidden]
     }
 }

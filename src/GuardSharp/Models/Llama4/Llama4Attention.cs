@@ -32,12 +32,12 @@ internal sealed class Llama4Attention
 
     public Tensor Forward(Tensor x, LayerContext context)                                              // x [N, hidden]
     {
-        var q = _ops.Linear(x, _query);                                                                  // [N, H*D]
+        var q = _ops.Linear(context.Pick(_ops, x), _query);                                              // [N or wanted, H*D]
         var k = _ops.Linear(x, _key);                                                                    // [N, K*D]
         var v = _ops.Linear(x, _value);                                                                  // [N, K*D]
         if (_rotates)
         {
-            q = _ops.Rope(q, context.Rotation, _config.HeadSize);
+            q = _ops.Rope(q, context.QueryRotation, _config.HeadSize);
             k = _ops.Rope(k, context.Rotation, _config.HeadSize);
             if (_config.UseQkNorm)
             {
@@ -54,6 +54,6 @@ internal sealed class Llama4Attention
         var scale = 1 / MathF.Sqrt(_config.HeadSize);
         var plan = new AttentionPlan(
             context.Sequences, _layer, _config.Heads, _config.KeyHeads, _config.HeadSize, scale, _mask, _config.ChunkSize ?? 0);
-        return _ops.Linear(context.Pick(_ops, _ops.Attention(q, k, v, plan)), _output);                   // [N or wanted, hidden]
+        return _ops.Linear(_ops.Attention(q, k, v, plan), _output);                                       // [N or wanted, hidden]
     }
 }

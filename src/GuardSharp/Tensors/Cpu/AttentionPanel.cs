@@ -61,7 +61,7 @@ internal unsafe ref struct AttentionPanel
         for (var lane = 0; lane < Width; lane++)
         {
             // Unused lanes do what the last one does. Positions stay below 2^24, where float32 counts exactly.
-            var position = span.Position + ((first + Math.Min(lane, rows - 1)) / Group);
+            var position = span.Position + span.QueryOffset + ((first + Math.Min(lane, rows - 1)) / Group);
             lowestKey[lane] = plan.Mask == AttentionMask.Chunked ? position / plan.ChunkSize * plan.ChunkSize : 0;
             highestKey[lane] = plan.Mask == AttentionMask.Full ? float.MaxValue : position;
         }
