@@ -62,7 +62,7 @@ internal static class ModelExportCommand
 
         using var checkpoint = Checkpoint.Open(source);
         var ended = config with { EndIds = GenerationConfig.EndIds(source, config) };
-        var export = new GgufExport(checkpoint, ended, form, ModelTokenizer.Listed(tokenizer, source));
+        var export = new GgufExport(checkpoint, ended, form, ModelTokenizer.Listed(tokenizer, source), GuardManifest.Read(source));
         var bytes = export.Bytes;
         var folder = Path.GetDirectoryName(Path.GetFullPath(file))!;
         if (DiskSpace.FreeBytes(folder) is var free && bytes + OtherBytes > free)

@@ -1,4 +1,6 @@
+using System.Text;
 using System.Text.Json;
+using GuardSharp.Checkpoints.Gguf;
 
 namespace GuardSharp.Checkpoints;
 
@@ -64,7 +66,18 @@ internal sealed record GuardManifest
     public static GuardManifest? Read(string folder)
     {
         var path = Path.Combine(folder, FileName);
-        return File.Exists(path) ? JsonSection.ReadFile(path, Read) : null;
+        if (File.Exists(path))
+        {
+            return JsonSection.ReadFile(path, Read);
+        }
+
+        if (GgufFile.Find(folder) is not { } gguf)
+        {
+            return null;
+        }
+
+        using var file = GgufFile.Open(gguf);
+        return file.Text(GgufMetadata.Manifest) is { } text ? JsonSection.Parse($"{file.FileName}: {GgufMetadata.Manifest}", Encoding.UTF8.GetBytes(text), Read) : null;
     }
 
     /// <summary>Reads the root object.</summary>
@@ -92,7 +105,10 @@ internal sealed record GuardManifest
     }
 
     /// <summary>Writes the manifest into a model folder, by way of a temporary file.</summary>
-    public void Write(string folder)
+    public void Write(string folder) => ReplacedFile.Write(Path.Combine(folder, FileName), stream => stream.Write(Encoding.UTF8.GetBytes(ToJson())));
+
+    /// <summary>The manifest as its file holds it.</summary>
+    public string ToJson()
     {
         using var buffer = new MemoryStream();
         using (var writer = new Utf8JsonWriter(buffer, new JsonWriterOptions { Indented = true }))
@@ -100,8 +116,7 @@ internal sealed record GuardManifest
             Write(writer);
         }
 
-        buffer.WriteByte((byte)'\n');
-        ReplacedFile.Write(Path.Combine(folder, FileName), stream => buffer.WriteTo(stream));
+        return Encoding.UTF8.GetString(buffer.GetBuffer(), 0, (int)buffer.Length) + "\n";
     }
 
     private static GuardManifest Check(JsonSection root, GuardManifest manifest)

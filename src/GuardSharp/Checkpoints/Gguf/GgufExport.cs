@@ -9,7 +9,8 @@ namespace GuardSharp.Checkpoints.Gguf;
 /// <param name="config">Their configuration.</param>
 /// <param name="form">How numbers are written.</param>
 /// <param name="vocabulary">The tokenizer; null: the file has none and runs on ids alone.</param>
-internal sealed class GgufExport(Checkpoint checkpoint, LlamaConfig config, GgufForm form, GgufVocabulary? vocabulary)
+/// <param name="manifest">What guardsharp.json says of the model (threshold, codes, whether its weights are random); the file carries it along.</param>
+internal sealed class GgufExport(Checkpoint checkpoint, LlamaConfig config, GgufForm form, GgufVocabulary? vocabulary, GuardManifest? manifest = null)
 {
     // Numbers converted and written at a time: 1 Mi, 4 MB in the widest form.
     private const int PieceNumbers = 1 << 20;
@@ -79,7 +80,7 @@ internal sealed class GgufExport(Checkpoint checkpoint, LlamaConfig config, Gguf
     private void WriteHeader(Stream stream, List<TensorOfFile> plans)
     {
         using var header = new GgufHeaderWriter();
-        GgufMetadata.Add(header, config, form, vocabulary?.FilledTo(config.VocabularySize));
+        GgufMetadata.Add(header, config, form, vocabulary?.FilledTo(config.VocabularySize), manifest);
         foreach (var plan in plans)
         {
             header.AddTensor(GgufNames.InFile(plan.Entry.Name), plan.Type, plan.Entry.Shape);

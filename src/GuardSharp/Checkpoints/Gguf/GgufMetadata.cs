@@ -9,8 +9,11 @@ internal static class GgufMetadata
 
     private const string Tokenizer = "tokenizer.ggml.";
 
+    /// <summary>The key of guardsharp.json's text, which llama.cpp does not know and keeps.</summary>
+    public const string Manifest = "guardsharp.manifest";
+
     /// <summary>Adds all keys.</summary>
-    public static void Add(GgufHeaderWriter header, LlamaConfig config, GgufForm form, GgufVocabulary? vocabulary)
+    public static void Add(GgufHeaderWriter header, LlamaConfig config, GgufForm form, GgufVocabulary? vocabulary, GuardManifest? manifest)
     {
         header.Add("general.architecture", "llama");
         header.Add("general.file_type", form.FileType);
@@ -27,6 +30,12 @@ internal static class GgufMetadata
         header.Add("llama.vocab_size", config.VocabularySize);
         header.Add("llama.attention.layer_norm_rms_epsilon", config.RmsNormEpsilon);
         header.Add("llama.rope.freq_base", (float)config.RopeTheta);
+        if (manifest is not null)
+        {
+            // The hash is that of other files' weights.
+            header.Add(Manifest, (manifest with { WeightsSha256 = null }).ToJson());
+        }
+
         if (vocabulary is null)
         {
             header.Add(Tokenizer + "model", "no_vocab");

@@ -6,7 +6,7 @@ namespace GuardSharp.Tensors.Cpu;
 internal sealed unsafe partial class CpuOps
 {
     /// <summary>Up to so many rows, dot products with the weights as they lie are faster than panels (measured, docs/performance.md).</summary>
-    private const int FewBlockRows = 4;
+    private const int FewBlockRows = 6;
 
     private readonly BlockKernels?[] blockKernels = new BlockKernels?[Enum.GetValues<BlockType>().Length];
     private readonly BlockPackJob blockPack = new();

@@ -54,6 +54,22 @@ public sealed class GgufExportTests : IDisposable
     }
 
     [Fact]
+    public void What_guardsharp_json_says_goes_along()
+    {
+        using var checkpoint = Checkpoint.Open(TestFiles.Golden("llama-tiny", "tied"));
+        var manifest = new GuardManifest
+        {
+            Name = "made-up", Version = "3", Codes = ["S1", "S2"], Threshold = 0.7, Temperature = 1.5, Synthetic = true, WeightsSha256 = new string('a', 64),
+        };
+        var export = new GgufExport(checkpoint, Config(TestFiles.Golden("llama-tiny", "tied")), new GgufForm(TensorType.F16), null, manifest);
+        export.Write(ModelPath, _ => { }, CancellationToken.None);
+        var read = GuardManifest.Read(ModelPath)!;
+        Assert.Equal(["S1", "S2"], read.Codes);
+        Assert.Equal(("made-up", "3", 0.7, 1.5, true, (string?)null), (read.Name, read.Version, read.Threshold, read.Temperature, read.Synthetic, read.WeightsSha256));
+        Assert.Null(GuardManifest.Read(TestFiles.Golden("gguf", "f16.gguf")));
+    }
+
+    [Fact]
     public void Q4_0_gives_the_number_of_the_largest_size_the_step_minus_8_with_its_sign()
     {
         // Of equal sizes the first counts; a block of zeros has the scale 0.
