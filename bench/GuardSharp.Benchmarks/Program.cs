@@ -6,7 +6,7 @@ using GuardSharp.Benchmarks.Kernels;
 using GuardSharp.Benchmarks.Peers;
 
 const string usage = """
-    usage: verdicts MODEL_FOLDER [COUNT] [THREADS]
+    usage: verdicts | flat MODEL_FOLDER [COUNT] [THREADS]
            gemm | small | attention [THREADS] [ROUNDS]
            network [MODEL] [THREADS] [ROUNDS] [TOKENS] [int8|int4]
            peers MODELS_FOLDER LLAMA_FOLDER [ROUNDS] [THREADS] [speed|server|speed+server]
@@ -20,6 +20,9 @@ switch (args)
 {
     case ["verdicts", var model, ..]:
         await VerdictBenchmark.RunAsync(model, Number(2, 1000), Number(3, 0));
+        break;
+    case ["flat", var model, ..]:
+        await VerdictBenchmark.RunFlatAsync(model, Number(2, 50_000), Number(3, 0));
         break;
     case ["gemm", ..]:
         MatrixBenchmark.Run(new MatrixSize(512, 2048, 8192), Number(1, Environment.ProcessorCount), Number(2, 15));

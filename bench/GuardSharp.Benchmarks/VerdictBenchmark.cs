@@ -28,6 +28,28 @@ internal static class VerdictBenchmark
         }
     }
 
+    /// <summary>Whether memory and speed stay what they are: verdicts 32 at a time, a line for each tenth.</summary>
+    /// <param name="model">The model folder.</param>
+    /// <param name="count">Classifications.</param>
+    /// <param name="threads">Threads of the kernels; 0: all.</param>
+    public static async Task RunFlatAsync(string model, int count, int threads)
+    {
+        const int Batch = 32;
+        await using var guard = GuardClassifier.Load(model, new GuardOptions { Threads = threads });
+        PrintHead();
+        var next = 0;
+        for (var part = 1; part <= 10; part++)
+        {
+            var (since, before) = (Stopwatch.GetTimestamp(), next);
+            while (next < (long)count * part / 10)
+            {
+                await guard.ClassifyAsync(Enumerable.Range(0, Batch).Select(_ => Question(next++)).ToList());
+            }
+
+            PrintMemory(next, (next - before) / Stopwatch.GetElapsedTime(since).TotalSeconds);
+        }
+    }
+
     // Each differs from its beginning on, so that no cache knows more of it than the policy.
     private static Conversation Question(int number) => Conversation.OfUser(
         $"{number}: How do I bake bread number {number % 64} for a party of {(number % 64) + 2} guests without an oven?");
@@ -36,8 +58,7 @@ internal static class VerdictBenchmark
     {
         var times = new double[count];
         var part = Math.Max(count / 10, 1);
-        Console.WriteLine("| classifications | verdicts/s since the last line | resident MB | managed MB |");
-        Console.WriteLine("|---|---|---|---|");
+        PrintHead();
         var since = Stopwatch.GetTimestamp();
         for (var i = 0; i < count; i++)
         {
@@ -68,6 +89,12 @@ internal static class VerdictBenchmark
 
         Console.WriteLine(string.Create(
             CultureInfo.InvariantCulture, $"{batch} at a time: {done / Stopwatch.GetElapsedTime(started).TotalSeconds:0} verdicts/s"));
+    }
+
+    private static void PrintHead()
+    {
+        Console.WriteLine("| classifications | verdicts/s since the last line | resident MB | managed MB |");
+        Console.WriteLine("|---|---|---|---|");
     }
 
     private static void PrintMemory(int classified, double speed)

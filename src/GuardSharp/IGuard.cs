@@ -14,7 +14,7 @@ public interface IGuard : IAsyncDisposable
     /// <summary>Judges the last message of a conversation against a policy.</summary>
     /// <param name="conversation">Turns, oldest first; the last is judged, the others are context.</param>
     /// <param name="options">What to judge against; null: the guard's defaults.</param>
-    /// <param name="cancellationToken">Gives up the wait, and the work if it has not begun.</param>
+    /// <param name="cancellationToken">Gives up the wait and the work: what was computed is freed before the next pass.</param>
     /// <returns>The verdict. An error is an exception, never "safe".</returns>
     /// <exception cref="InvalidConversationException">The conversation or the policy cannot be put to this model.</exception>
     /// <exception cref="ImageException">An image is damaged or beyond the limits.</exception>

@@ -41,7 +41,7 @@ internal sealed class PromptSession(GuardEngine engine, EncodedPrompt prompt, Ca
     /// <summary>Logits of the next token behind the prompt followed by each continuation.</summary>
     /// <param name="continuations">Ids appended to the prompt; an empty one asks for the token right behind the prompt.</param>
     /// <param name="tokens">Tokens whose logits are wanted; empty: the whole vocabulary.</param>
-    /// <param name="cancellation">Gives the wait up, and the work if it has not begun.</param>
+    /// <param name="cancellation">Gives the wait up, and the work unless it runs already.</param>
     /// <returns>One row per continuation, one number per token.</returns>
     public Task<float[][]> NextLogitsAsync(IReadOnlyList<int[]> continuations, IReadOnlyList<int> tokens, CancellationToken cancellation) =>
         engine.NextLogitsAsync(new NextLogitsJob(this, continuations, [.. tokens], cancellation));

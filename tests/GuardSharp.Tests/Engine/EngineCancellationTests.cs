@@ -133,7 +133,7 @@ public class EngineCancellationTests
         Assert.Equal(bytes, engine.LiveCacheBytes);
     }
 
-    private static async Task UntilAsync(Func<bool> isTrue)
+    internal static async Task UntilAsync(Func<bool> isTrue)
     {
         for (var i = 0; i < 5000 && !isTrue(); i++)
         {
