@@ -29,7 +29,7 @@ internal sealed record ModelSummary
     /// <summary>What does not fit: missing and unexpected tensors, wrong shapes, a recorded hash that differs. Empty: the folder is sound.</summary>
     public required IReadOnlyList<string> Problems { get; init; }
 
-    /// <summary>Memory of the weights: of a quantised folder exactly, else as published and as <c>quantize</c> would store them.</summary>
+    /// <summary>Memory of the weights: of a quantised folder or GGUF file exactly, else as published and as <c>quantize</c> would store them.</summary>
     public required IReadOnlyList<(string Precision, long Bytes)> Memory { get; init; }
 
     /// <summary>What is odd but changes nothing: keys of config.json that this version does not know.</summary>
@@ -58,7 +58,7 @@ internal sealed record ModelSummary
             Types = [.. Counts(checkpoint, config).GroupBy(tensor => tensor.Type).Select(group => (group.Key, group.Sum(tensor => tensor.Count))).OrderByDescending(type => type.Item2)],
             Quantisation = record,
             FileBytes = checkpoint.Files.Sum(file => file.Bytes),
-            Memory = checkpoint.Tensors.Any(StoredBlocks.Are) ? [(record?.Scheme ?? "quantised", checkpoint.Tensors.Sum(tensor => tensor.Bytes))] : MemoryEstimate.Of(config),
+            Memory = checkpoint.Tensors.Any(tensor => StoredBlocks.Are(tensor) || tensor.Type.BlockSize() > 1) ? [(record?.Scheme ?? "quantised", checkpoint.Tensors.Sum(tensor => tensor.Bytes))] : MemoryEstimate.Of(config),
             Problems = [.. CheckpointFit.Problems(checkpoint, config), .. CompareHash(manifest, digest)],
             Warnings = [.. config.UnknownKeys.Select(key => $"{ModelConfig.FileName}: the key \"{key}\" is unknown and was not read")],
         };

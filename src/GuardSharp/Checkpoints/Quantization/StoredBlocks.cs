@@ -64,7 +64,7 @@ internal sealed record StoredBlocks(
         if (!checkpoint.TryGet(ScaleName(numbers.Name), out var scales))
         {
             throw new CheckpointException(
-                $"{numbers.Description}, but its scales \"{Printable.Of(ScaleName(numbers.Name))}\" F16 {Printable.Shape([rows, blocks])} are missing. Quantise the model again, or download all files of it.");
+                $"{numbers.Description}, but its scales \"{Printable.Of(ScaleName(numbers.Name))}\" F16 {Printable.Shape([rows, blocks])} are missing. Files of other quantisers (bitsandbytes) are not read: give the weights in BF16, or what guardsharp quantize makes of them.");
         }
 
         var groups = (blocks + BlocksPerGroup - 1) / BlocksPerGroup;

@@ -99,6 +99,8 @@ public sealed class GgufTests : IDisposable
         Assert.Empty(summary.Problems);
         Assert.Equal(["Q8_0", "F16", "F32"], summary.Types.Select(type => type.Type));
         Assert.Equal(summary.Parameters, (long)summary.Config.Parameters());
+        using var checkpoint = Checkpoint.Open(ModelPath);
+        Assert.Equal([("quantised", checkpoint.Tensors.Sum(tensor => tensor.Bytes))], summary.Memory);
     }
 
     public static TheoryData<string, string, string?, string> Slips => new()
