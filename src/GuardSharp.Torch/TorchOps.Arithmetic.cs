@@ -19,7 +19,7 @@ internal sealed partial class TorchOps
 
         RequireLowRank(low);
         var change = functional.linear(Resolve(low.B).AsMatrix().index_select(0, index), Resolve(low.A).AsMatrix().t());
-        return frame.Return(Resolve(low.Base).AsMatrix().index_select(0, index) + (change * Constant(low.Scale)));
+        return frame.Return(Sum(Resolve(low.Base).AsMatrix().index_select(0, index), change * Constant(low.Scale)));
     }
 
     /// <inheritdoc/>
@@ -50,7 +50,7 @@ internal sealed partial class TorchOps
         RequireLowRank(low);
         var full = functional.linear(input, Resolve(low.Base).AsMatrix().index_select(0, index));
         var change = functional.linear(Product(input, low.A, null), Resolve(low.B).AsMatrix().index_select(0, index));
-        return frame.Return(full + (change * Constant(low.Scale)));
+        return frame.Return(Sum(full, change * Constant(low.Scale)));
     }
 
     /// <inheritdoc/>
@@ -70,7 +70,7 @@ internal sealed partial class TorchOps
         var input = AsTorch(x);
         var parts = groups == 1 ? input : input.view((long)x.Rows * groups, x.Columns / groups); // [N * groups, C / groups]
         var mean = (parts * parts).mean([1], keepdim: true); // [N * groups, 1]
-        var result = parts * (mean + Constant(epsilon)).rsqrt();
+        var result = parts * Sum(mean, Constant(epsilon)).rsqrt();
         result = weight is null ? result : result * Resolve(weight).AsVector();
         return frame.Return(groups == 1 ? result : result.view(x.Rows, x.Columns));
     }
@@ -110,7 +110,7 @@ internal sealed partial class TorchOps
 
         var halves = AsTorch(x).view(x.Rows, heads, headSize);
         var (a, b) = (halves.narrow(2, 0, headSize / 2), halves.narrow(2, headSize / 2, headSize / 2));
-        return frame.Return(torch.cat([(a * cos) - (b * sin), (a * sin) + (b * cos)], 2).view(x.Rows, x.Columns));
+        return frame.Return(torch.cat([Sum(a * cos, (b * sin).neg()), Sum(a * sin, b * cos)], 2).view(x.Rows, x.Columns));
     }
 
     /// <inheritdoc/>
@@ -118,7 +118,7 @@ internal sealed partial class TorchOps
     {
         RequireSame(a, b);
         using var frame = Open();
-        return frame.Return(AsTorch(a) + AsTorch(b));
+        return frame.Return(Sum(AsTorch(a), AsTorch(b)));
     }
 
     /// <inheritdoc/>
@@ -136,7 +136,7 @@ internal sealed partial class TorchOps
         RequireVector(gate, 1, x.Rows, x.Columns);
         using var frame = Open();
         var change = AsTorch(update) * Resolve(gate).AsVector().tanh();
-        return frame.Return(factor == 1 ? AsTorch(x) + change : AsTorch(x) + (change * Constant(factor)));
+        return frame.Return(Sum(AsTorch(x), factor == 1 ? change : change * Constant(factor)));
     }
 
     /// <inheritdoc/>
@@ -273,7 +273,7 @@ internal sealed partial class TorchOps
         }
 
         var product = functional.linear(x.to(torch.ScalarType.BFloat16), matrix.to(torch.ScalarType.BFloat16)).to(torch.ScalarType.Float32);
-        return bias is null ? product : product + bias;
+        return bias is null ? product : Sum(product, bias);
     }
 
     /// <summary>x Wᵀ + bias; for a low-rank weight x Wᵀ + bias + scale (x Aᵀ) Bᵀ, so that W itself is never made.</summary>
@@ -285,6 +285,6 @@ internal sealed partial class TorchOps
         }
 
         RequireLowRank(low);
-        return Product(x, low.Base, bias) + (Product(Product(x, low.A, null), low.B, null) * Constant(low.Scale));
+        return Sum(Product(x, low.Base, bias), Product(Product(x, low.A, null), low.B, null) * Constant(low.Scale));
     }
 }

@@ -12,6 +12,8 @@ namespace GuardSharp.Torch;
 /// </remarks>
 internal sealed partial class TorchOps : ITensorOps
 {
+    private static readonly Scalar _one = 1;
+
     private readonly Stack<DisposeScope> scopes = new();
     private readonly Dictionary<float, torch.Tensor> constants = [];
     private readonly Dictionary<Weight, TorchWeight> converted = new(ReferenceEqualityComparer.Instance);
@@ -188,6 +190,9 @@ internal sealed partial class TorchOps : ITensorOps
 
         return constant;
     }
+
+    /// <summary>a + b. TorchSharp's operator makes a scalar for each sum, which the garbage collector may free before libtorch has read it.</summary>
+    private static torch.Tensor Sum(torch.Tensor a, torch.Tensor b) => a.add(b, _one);
 
     private torch.Tensor Index(long[] values) => torch.tensor(values, device: Device);
 
