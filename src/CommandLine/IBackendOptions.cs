@@ -12,6 +12,7 @@ internal interface IBackendOptions
     /// <summary>The backend that was named.</summary>
     /// <param name="parsed">The arguments.</param>
     /// <param name="threads">Threads of its kernels; 0: its default.</param>
+    /// <param name="keyValues">How its caches keep keys and values; null: its default.</param>
     /// <exception cref="GuardException">There is no such backend, or this machine cannot run it.</exception>
-    TensorBackend Read(ParseResult parsed, int threads);
+    TensorBackend Read(ParseResult parsed, int threads, KeyValueType? keyValues = null);
 }

@@ -4,6 +4,7 @@ using GuardSharp.Hub;
 using GuardSharp.Models;
 using GuardSharp.Policies;
 using GuardSharp.Prompts;
+using GuardSharp.Tensors;
 
 namespace GuardSharp.CommandLine;
 
@@ -13,6 +14,7 @@ internal sealed class ModelOptions(IBackendOptions? backend = null)
 {
     private readonly Option<string?> _model = new("--model") { Description = "Folder of the model, a GGUF file, or OWNER/NAME of a downloaded one. Default: guardsharp-tiny beside the program.", HelpName = "DIR" };
     private readonly Option<int> _threads = new("--threads") { Description = "Threads of the matrix kernels. Default: all cores the process may use.", HelpName = "N" };
+    private readonly Option<string?> _keyValues = KeyValues();
     private readonly Option<string?> _variant = new("--prompt-variant") { Description = "Wording of the prompt, such as huggingface or guard3vision (docs/prompts.md). Default: what the model's folder says.", HelpName = "NAME" };
     private readonly Option<string?> _maskedRows = new("--masked-rows") { Description = "What text before a picture does in Llama Guard 3 Vision: huggingface or meta (docs/models.md). Default: huggingface.", HelpName = "NAME" };
     private readonly Option<string?> _imageLimit = new("--image-limit") { Description = "What more images than the model takes are: error, or lastonly (the oldest are left out, and a warning counts them). Default: error.", HelpName = "NAME" };
@@ -24,6 +26,7 @@ internal sealed class ModelOptions(IBackendOptions? backend = null)
     {
         command.Add(_model);
         command.Add(_threads);
+        command.Add(_keyValues);
         command.Add(_variant);
         command.Add(_maskedRows);
         if (judging)
@@ -85,7 +88,7 @@ internal sealed class ModelOptions(IBackendOptions? backend = null)
     public GuardClassifier Load(ParseResult parsed)
     {
         var options = ReadGuardOptions(parsed);
-        return GuardClassifier.LoadOn(backend?.Read(parsed, options.Threads), Folder(parsed), options);
+        return GuardClassifier.LoadOn(backend?.Read(parsed, options.Threads, options.KeyValues), Folder(parsed), options);
     }
 
     /// <summary>How to load it.</summary>
@@ -100,11 +103,22 @@ internal sealed class ModelOptions(IBackendOptions? backend = null)
         return new GuardOptions
         {
             Threads = threads,
+            KeyValues = ReadKeyValues(parsed.GetValue(_keyValues)),
             PromptVariant = ReadVariant(parsed),
             MaskedRows = Named<MaskedRows>("--masked-rows", parsed.GetValue(_maskedRows)) ?? default,
             Prompt = new PromptOptions { ImageLimit = ReadImageLimit(parsed) },
         };
     }
+
+    /// <summary>The option that says how keys and values are kept.</summary>
+    public static Option<string?> KeyValues() => new("--kv")
+    {
+        Description = "How keys and values are kept between passes: f32, f16 or int8 (docs/models.md). Default: f32 where a whole context takes at most 1 GiB so, else f16.",
+        HelpName = "TYPE",
+    };
+
+    /// <summary>What <see cref="KeyValues"/> says, or null.</summary>
+    public static KeyValueType? ReadKeyValues(string? name) => Named<KeyValueType>("--kv", name);
 
     private static T? Named<T>(string option, string? name)
         where T : struct, Enum

@@ -24,13 +24,18 @@ internal sealed class BackendOptions : IBackendOptions
     }
 
     /// <inheritdoc/>
-    public TensorBackend Read(ParseResult parsed, int threads)
+    public TensorBackend Read(ParseResult parsed, int threads, KeyValueType? keyValues = null)
     {
         if (ReadName(parsed) == Cpu)
         {
             return parsed.GetValue(_device) is null or Cpu
-                ? weights => (new CpuOps(threads), weights)
+                ? weights => (new CpuOps(threads, keyValues: keyValues ?? KeyValueType.F32), weights)
                 : throw new GuardException($"--device {parsed.GetValue(_device)} is for --backend {Torch}; --backend {Cpu} computes on the processor. Leave one of them out.");
+        }
+
+        if (keyValues is not (null or KeyValueType.F32))
+        {
+            throw new GuardException($"--kv {keyValues} is for --backend {Cpu}; --backend {Torch} keeps keys and values in float32. Leave one of them out.");
         }
 
         var device = TorchDevice.Open(parsed.GetValue(_device) ?? Cpu);

@@ -126,7 +126,7 @@ internal sealed partial class TorchOps : ITensorOps
     }
 
     /// <inheritdoc/>
-    public KvCache CreateCache(int layers, int columns, int capacity, KvCache? parent = null, int? start = null)
+    public KvCache CreateCache(int layers, int columns, int capacity, KvCache? parent = null, int? start = null, int heads = 1)
     {
         return new TorchKvCache(layers, columns, capacity, parent, start, Device);
     }

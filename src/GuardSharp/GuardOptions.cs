@@ -1,6 +1,7 @@
 using GuardSharp.Imaging;
 using GuardSharp.Models;
 using GuardSharp.Prompts;
+using GuardSharp.Tensors;
 
 namespace GuardSharp;
 
@@ -27,6 +28,10 @@ public sealed record GuardOptions
 
     /// <summary>Limits of an image, checked before it is decoded.</summary>
     public ImageLimits Images { get; init; } = new();
+
+    /// <summary>How keys and values of policies, conversations and pictures are kept on the CPU backend. Null: in single precision where a whole context of <see cref="MaxContextTokens"/> takes at most 1 GiB so, in half precision otherwise (from Llama Guard 3 8B on).</summary>
+    /// <remarks>What each costs in memory and moves in verdicts: docs/models.md, "Keys and values".</remarks>
+    public KeyValueType? KeyValues { get; init; }
 
     /// <summary>Conversations that may wait or be read at a time; one more is a <see cref="QueueFullException"/>. At least 1.</summary>
     public int QueueCapacity { get; init; } = 4096;

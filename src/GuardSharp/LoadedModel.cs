@@ -14,8 +14,11 @@ namespace GuardSharp;
 /// <summary>A model folder, open: everything a classifier needs of it.</summary>
 internal sealed class LoadedModel : IDisposable
 {
-    // A KV cache of 8,192 tokens of Llama Guard 4 is 3.2 GB in float32; more has to be asked for.
+    // A KV cache of 8,192 tokens of Llama Guard 4 is 1.6 GB in half precision; more has to be asked for.
     private const int DefaultContextTokens = 8192;
+
+    // Single precision loses nothing; beyond this a cache of one whole context is kept in half, unless asked otherwise (docs/decisions/0015-kv-cache.md).
+    private const long MaxSingleContextBytes = 1L << 30;
 
     // Policies come from configuration, so there are few; a caller that makes one per request must not fill the memory.
     private const int MaxGrammars = 256;
@@ -24,7 +27,7 @@ internal sealed class LoadedModel : IDisposable
     private readonly IReadOnlySet<int>? _outputs;
     private readonly ConcurrentDictionary<string, AnswerGrammar> _grammars = new();
 
-    private LoadedModel(string folder, GuardOptions options, EngineOptions engine, Checkpoint checkpoint, TensorBackend backend)
+    private LoadedModel(string folder, GuardOptions options, EngineOptions engine, Checkpoint checkpoint, Func<KeyValueType, TensorBackend> backend)
     {
         _checkpoint = checkpoint;
         Manifest = GuardManifest.Read(folder);
@@ -45,7 +48,8 @@ internal sealed class LoadedModel : IDisposable
 
         // Loading is synchronous and the hash runs on a pool thread that waits for nobody.
         Name = $"{Manifest?.Name ?? ModelConfig.NameOf(folder)}@{digest.GetAwaiter().GetResult()}";
-        var (ops, network) = Bind(backend, checkpoint, config, options.MaskedRows);
+        var keyValues = options.KeyValues ?? KeyValuesFor(config, MaxContextTokens);
+        var (ops, network) = Bind(backend(keyValues), checkpoint, config, options.MaskedRows);
         Engine = new GuardEngine(ops, network, family.Images?.Tokens ?? TileTokens.None, engine);
     }
 
@@ -94,7 +98,7 @@ internal sealed class LoadedModel : IDisposable
     /// <param name="folder">The folder.</param>
     /// <param name="options">Threads and limits.</param>
     /// <param name="engine">Limits of the engine; null: the defaults.</param>
-    /// <param name="backend">What computes; null: the CPU backend with the threads of <paramref name="options"/>.</param>
+    /// <param name="backend">What computes; null: the CPU backend with the threads and the type of keys and values of <paramref name="options"/>.</param>
     /// <exception cref="CheckpointException">The folder holds no model that can be run; the message names file and cause.</exception>
     public static LoadedModel Open(string folder, GuardOptions options, EngineOptions? engine = null, TensorBackend? backend = null)
     {
@@ -103,8 +107,9 @@ internal sealed class LoadedModel : IDisposable
         {
             // Compiling what is checked takes longer than the check: it runs beside the reading of configuration and tokenizer, and waits for nobody.
             var kernels = backend is null ? Task.Run(KernelChoice.ForThisMachine) : null;
-            backend ??= weights => (new CpuOps(options.Threads, kernels!.GetAwaiter().GetResult()), weights);
-            return new LoadedModel(folder, options, engine ?? EngineOptionsFor(options, checkpoint), checkpoint, backend);
+            TensorBackend Backend(KeyValueType keyValues) =>
+                backend ?? (weights => (new CpuOps(options.Threads, kernels!.GetAwaiter().GetResult(), keyValues), weights));
+            return new LoadedModel(folder, options, engine ?? EngineOptionsFor(options, checkpoint), checkpoint, Backend);
         }
         catch
         {
@@ -136,6 +141,10 @@ internal sealed class LoadedModel : IDisposable
             CacheIdleTime = TimeSpan.FromSeconds(options.CacheIdleSeconds),
         };
     }
+
+    /// <summary>How keys and values are kept where nobody says.</summary>
+    internal static KeyValueType KeyValuesFor(IModelConfig config, int contextTokens) =>
+        MemoryEstimate.PerToken(config)[0].Bytes * contextTokens <= MaxSingleContextBytes ? KeyValueType.F32 : KeyValueType.F16;
 
     private AnswerGrammar Compile(RenderedPrompt prompt)
     {

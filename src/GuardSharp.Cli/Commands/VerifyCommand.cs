@@ -1,6 +1,7 @@
 using System.CommandLine;
 using GuardSharp.CommandLine;
 using GuardSharp.Models.Verification;
+using GuardSharp.Tensors;
 using GuardSharp.Tensors.Cpu;
 
 namespace GuardSharp.Cli.Commands;
@@ -16,7 +17,8 @@ internal static class VerifyCommand
         var golden = new Option<string>("--case") { Description = "Inputs and recorded tensors.", HelpName = "FILE.safetensors", Required = true };
         var tolerance = new Option<string?>("--tolerance") { Description = "Largest absolute difference allowed; ids must be equal. Default 1e-4.", HelpName = "X" };
         var threads = new Option<int>("--threads") { Description = "Threads of the matrix kernels. Default: all cores the process may use.", HelpName = "N" };
-        foreach (var option in (Option[])[model, golden, tolerance, threads])
+        var keyValues = ModelOptions.KeyValues();
+        foreach (var option in (Option[])[model, golden, tolerance, threads, keyValues])
         {
             command.Add(option);
         }
@@ -25,7 +27,9 @@ internal static class VerifyCommand
         {
             var limit = Verification.ReadTolerance(parsed.GetValue(tolerance));
             using var waiting = new WaitLine(terminal, "verifying");
-            var comparisons = ModelVerification.Run(parsed.GetValue(model)!, parsed.GetValue(golden)!, weights => (new CpuOps(parsed.GetValue(threads)), weights));
+            var type = ModelOptions.ReadKeyValues(parsed.GetValue(keyValues)) ?? KeyValueType.F32;
+            var comparisons = ModelVerification.Run(
+                parsed.GetValue(model)!, parsed.GetValue(golden)!, weights => (new CpuOps(parsed.GetValue(threads), keyValues: type), weights));
             return Verification.Print(terminal.Out, comparisons, limit);
         });
         return command;

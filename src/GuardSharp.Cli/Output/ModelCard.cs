@@ -54,7 +54,7 @@ internal sealed record ModelCard
         yield return ("architecture", $"{Summary.Config.Architecture}{(sizes.Experts > 0 ? Invariant($", mixture of {sizes.Experts} experts") : "")}");
         yield return ("weights", Invariant($"{Summary.Parameters:N0} parameters, {DiskSpace.Show(Summary.FileBytes)}, {string.Join(" ", Types())}"));
         yield return ("sha256", Summary.Digest.Hex + (Summary.Digest.IsSample ? " (of a sample; --full-hash reads all)" : ""));
-        yield return ("memory", $"{string.Join(", ", Summary.Memory.Select(memory => $"{memory.Precision} {DiskSpace.Show(memory.Bytes)}"))}; KV cache {Invariant($"{MemoryEstimate.PerToken(Summary.Config) / 1000.0:F0} kB")} a token");
+        yield return ("memory", $"{string.Join(", ", Summary.Memory.Select(memory => $"{memory.Precision} {DiskSpace.Show(memory.Bytes)}"))}; KV cache {string.Join(", ", KeysAndValues().Select(kept => Invariant($"{kept.Type} {kept.Bytes / 1000.0:F1} kB")))} a token");
         if (Summary.Quantisation is { } record)
         {
             yield return ("quantised", Invariant($"{record.Scheme} from {record.Source}{(record.SourceWeights is { } source ? $"@{source.Short}" : "")}, groups of {record.Group}, activations per {(record.ActivationsPerToken ? "token" : "block")}; relative error {record.Error:F4}, worst {record.Worst.Error:F4} in {record.Worst.Name}"));
@@ -90,6 +90,8 @@ internal sealed record ModelCard
         }
     }
 
+    private IReadOnlyList<(string Type, long Bytes)> KeysAndValues() => MemoryEstimate.PerToken(Summary.Config);
+
     /// <summary>The card as one JSON document.</summary>
     public void WriteJson(TextWriter output) => JsonOutput.Write(output, json =>
     {
@@ -109,7 +111,14 @@ internal sealed record ModelCard
             json.WriteNumber(precision, bytes);
         }
 
-        json.WriteNumber("kvCachePerToken", MemoryEstimate.PerToken(Summary.Config));
+        json.WriteNumber("kvCachePerToken", KeysAndValues()[0].Bytes);
+        json.WriteStartObject("kvCachePerTokenByType");
+        foreach (var (type, bytes) in KeysAndValues())
+        {
+            json.WriteNumber(type, bytes);
+        }
+
+        json.WriteEndObject();
         json.WriteEndObject();
         WriteQuantisation(json);
         json.WriteNumber("layers", sizes.Layers);

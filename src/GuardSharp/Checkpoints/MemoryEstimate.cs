@@ -17,11 +17,13 @@ internal static class MemoryEstimate
             : [published, .. new[] { QuantisationScheme.Int8, QuantisationScheme.Int4 }.Select(scheme => (scheme.Name, scheme.Plan(config, _ => Published).Sum(weight => weight.Bytes)))];
     }
 
-    /// <summary>Bytes that each token of a conversation adds to the KV cache, in single precision.</summary>
-    public static long PerToken(IModelConfig config)
+    /// <summary>Bytes that each token of a conversation adds to the KV cache: in single precision, in half, and as bytes with a scale of 4 for each head.</summary>
+    public static IReadOnlyList<(string Type, long Bytes)> PerToken(IModelConfig config)
     {
         // A layer of cross-attention keeps keys and values of the picture, not of tokens.
         var crossing = config is MllamaConfig mllama ? mllama.Text.CrossLayers.Count : 0;
-        return 2L * sizeof(float) * (config.Dimensions.Layers - crossing) * config.Dimensions.KeyHeads * config.Dimensions.HeadSize;
+        var heads = 2L * (config.Dimensions.Layers - crossing) * config.Dimensions.KeyHeads;
+        var numbers = heads * config.Dimensions.HeadSize;
+        return [("f32", 4 * numbers), ("f16", 2 * numbers), ("int8", numbers + (4 * heads))];
     }
 }

@@ -17,7 +17,7 @@ internal sealed class CacheMemory(ITensorOps ops, NetworkShape shape)
     /// <param name="start">Positions of the parent that it stands on.</param>
     public KvCache Create(int capacity, KvCache? parent, int start)
     {
-        var cache = ops.CreateCache(shape.Layers, shape.KeyColumns, capacity, parent, start);
+        var cache = ops.CreateCache(shape.Layers, shape.KeyColumns, capacity, parent, start, shape.KeyHeads);
         Count(cache.Bytes);
         return cache;
     }

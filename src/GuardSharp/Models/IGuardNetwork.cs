@@ -8,7 +8,8 @@ namespace GuardSharp.Models;
 /// <param name="KeyColumns">Columns of k and of v in one layer: key heads * head size.</param>
 /// <param name="VocabularySize">Columns of the full logits.</param>
 /// <param name="MaxPositions">Positions the model was made for.</param>
-internal sealed record NetworkShape(int Layers, int HiddenSize, int KeyColumns, int VocabularySize, int MaxPositions);
+/// <param name="KeyHeads">Key heads that they are made of.</param>
+internal sealed record NetworkShape(int Layers, int HiddenSize, int KeyColumns, int VocabularySize, int MaxPositions, int KeyHeads = 1);
 
 /// <summary>A network, as pieces that a runner drives: the runner decides about scopes, recomputation and caches, the network is only the mathematics.</summary>
 /// <remarks>Shapes: N rows, the tokens of all sequences laid end to end. One thread at a time, that of its <see cref="ITensorOps"/>.</remarks>

@@ -53,7 +53,7 @@ internal sealed class PictureMemory : IDisposable
 
         using var scope = ops.Scope();
         var rows = Ordered(ops, network, pictures);
-        var cache = ops.CreateCache(network.CrossLayers, network.Shape.KeyColumns, rows.Rows);
+        var cache = ops.CreateCache(network.CrossLayers, network.Shape.KeyColumns, rows.Rows, heads: network.Shape.KeyHeads);
         try
         {
             network.Remember(rows, cache);

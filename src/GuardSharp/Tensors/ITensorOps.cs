@@ -97,7 +97,8 @@ internal interface ITensorOps : IDisposable
     /// <param name="capacity">Positions the cache itself can hold.</param>
     /// <param name="parent">The shared beginning, if any; it is frozen from now on.</param>
     /// <param name="start">How many of the parent's positions are shared; null: all.</param>
-    KvCache CreateCache(int layers, int columns, int capacity, KvCache? parent = null, int? start = null);
+    /// <param name="heads">Key heads that the columns are made of: a cache that rounds does so head by head. A multiple of it must be attended with.</param>
+    KvCache CreateCache(int layers, int columns, int capacity, KvCache? parent = null, int? start = null, int heads = 1);
 
     /// <summary>silu(gate) * up. Backends may fuse it.</summary>
     Tensor SwiGlu(Tensor gate, Tensor up) => Multiply(Silu(gate), up);

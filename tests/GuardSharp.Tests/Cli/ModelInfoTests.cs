@@ -98,7 +98,8 @@ public sealed class ModelInfoTests(TestModel model) : IDisposable
         Assert.Equal(["21.3 GB", "11.4 GB", "7.0 GB"], Shown("guard-3-11b-vision"));
         Assert.Equal(["16.1 GB", "8.5 GB", "5.0 GB"], Shown("guard-3-8b"));
         Assert.Equal(["2.5 GB", "1.3 GB", "887.4 MB"], Shown("guard-3-1b"));
-        Assert.Equal([393_216, 262_144, 262_144, 65_536], PublishedModel.All.Select(model => MemoryEstimate.PerToken(model.Config())));
+        Assert.Equal([393_216, 262_144, 262_144, 65_536], PublishedModel.All.Select(model => MemoryEstimate.PerToken(model.Config())[0].Bytes));
+        Assert.Equal([("f32", 393_216), ("f16", 196_608), ("int8", 101_376)], MemoryEstimate.PerToken(PublishedModel.Find("guard-4-12b").Config()));
     }
 
     private static IEnumerable<string> Problems(JsonElement json) => json.GetProperty("problems").EnumerateArray().Select(problem => problem.GetString()!);

@@ -18,7 +18,7 @@ internal sealed class LlamaNetwork : IGuardNetwork
     public LlamaNetwork(ITensorOps ops, IWeightSource weights, LlamaConfig config)
     {
         _ops = ops;
-        Shape = new NetworkShape(config.Layers, config.HiddenSize, config.KeySize, config.VocabularySize, config.MaxPositions);
+        Shape = new NetworkShape(config.Layers, config.HiddenSize, config.KeySize, config.VocabularySize, config.MaxPositions, config.KeyHeads);
         _embedding = weights.Matrix("model.embed_tokens.weight", config.VocabularySize, config.HiddenSize);
         var size = new AttentionSize(config.HiddenSize, config.Heads, config.KeyHeads, config.HeadSize);
         _layers = new LlamaLayer[config.Layers];

@@ -22,7 +22,7 @@ internal sealed class Llama4Network : IGuardNetwork
         _ops = ops;
         _config = config.Text;
         var text = config.Text;
-        Shape = new NetworkShape(text.Layers, text.HiddenSize, text.KeyHeads * text.HeadSize, text.VocabularySize, text.MaxPositions);
+        Shape = new NetworkShape(text.Layers, text.HiddenSize, text.KeyHeads * text.HeadSize, text.VocabularySize, text.MaxPositions, text.KeyHeads);
         _embedding = weights.Matrix("language_model.model.embed_tokens.weight", text.VocabularySize, text.HiddenSize);
         _layers = new Llama4Layer[text.Layers];
         for (var i = 0; i < _layers.Length; i++)

@@ -25,7 +25,7 @@ internal sealed class MllamaNetwork : ICrossAttentionNetwork
         const string Model = "language_model.model";
         var text = config.Text;
         (_ops, EarlierTokensRead, RowsPerTile) = (ops, maskedRows == MaskedRows.HuggingFace, config.Vision.Positions);
-        Shape = new NetworkShape(text.Layers, text.HiddenSize, text.KeySize, text.VocabularySize, text.MaxPositions);
+        Shape = new NetworkShape(text.Layers, text.HiddenSize, text.KeySize, text.VocabularySize, text.MaxPositions, text.KeyHeads);
         _embedding = weights.Matrix($"{Model}.embed_tokens.weight", text.EmbeddingRows, text.HiddenSize);
         var size = new AttentionSize(text.HiddenSize, text.Heads, text.KeyHeads, text.HeadSize);
         _selfLayers = new LlamaLayer?[text.Layers];

@@ -142,7 +142,7 @@ internal sealed class GoldenVerifier(
         var steps = golden.Expected.First(t => t.Name == "generated_ids").Values.Length / golden.Sequences.Count;
         var vocabulary = network.Shape.VocabularySize;
         var caches = golden.Sequences
-            .Select(s => ops.CreateCache(network.Shape.Layers, network.Shape.KeyColumns, s.Length + steps))
+            .Select(s => ops.CreateCache(network.Shape.Layers, network.Shape.KeyColumns, s.Length + steps, heads: network.Shape.KeyHeads))
             .ToList();
         var ids = new float[caches.Count * steps];
         var logits = new float[caches.Count * steps * vocabulary];

@@ -2,13 +2,13 @@ namespace GuardSharp.Tensors.Cpu;
 
 /// <summary>Attention of one panel of queries to all their keys, a block of keys at a time: the score matrix never exists (arXiv:2205.14135).</summary>
 /// <remarks>Lanes are (query, head) pairs, so highest scores and sums are taken down the columns, without any step across a vector.</remarks>
-internal unsafe ref struct AttentionPanel
+internal unsafe struct AttentionPanel
 {
-    /// <summary>Keys per block: a multiple of the tile rows; 96 scores of 32 lanes are 12 KB.</summary>
-    private const int KeyBlock = 96;
+    /// <summary>Most keys at a time: a multiple of the tile rows; 96 scores of 32 lanes are 12 KB.</summary>
+    public static readonly int KeyBlock = int.Parse(Environment.GetEnvironmentVariable("KV_B") ?? "96");
 
     /// <summary>Rows that a tile may write behind the last one that counts.</summary>
-    private const int SpareRows = 12;
+    public const int SpareRows = 12;
 
     private readonly Kernels kernels;
     private readonly AttentionPlan plan;
@@ -26,14 +26,18 @@ internal unsafe ref struct AttentionPanel
     private int rows;
     private int vectors;
 
-    public AttentionPanel(Kernels kernels, float* scratch, in AttentionPlan plan)
+    /// <param name="kernels">Inner loops.</param>
+    /// <param name="scores">Memory that panels may share, for they attend one after the other: <see cref="ScoresLength"/> numbers.</param>
+    /// <param name="scratch">Memory of its own: <see cref="ScratchLength"/> numbers.</param>
+    /// <param name="plan">What is computed.</param>
+    public AttentionPanel(Kernels kernels, float* scores, float* scratch, in AttentionPlan plan)
     {
         this.kernels = kernels;
         this.plan = plan;
+        this.scores = scores;                                           // [KeyBlock, panelRows]
         panelRows = 2 * kernels.Lanes;
         queries = scratch;                                              // [HeadSize, panelRows]
-        scores = queries + (plan.HeadSize * panelRows);                 // [KeyBlock, panelRows]
-        output = scores + ((KeyBlock + SpareRows) * panelRows);         // [HeadSize, panelRows]
+        output = queries + (plan.HeadSize * panelRows);                 // [HeadSize, panelRows]
         highest = output + ((plan.HeadSize + SpareRows) * panelRows);   // [panelRows], as the next three
         total = highest + panelRows;
         lowestKey = total + panelRows;
@@ -44,8 +48,17 @@ internal unsafe ref struct AttentionPanel
 
     private readonly int Width => vectors * kernels.Lanes;
 
+    /// <summary>The first position that any of its queries sees. Positions rise with the lanes: the first lane sees the lowest keys, the last one the highest.</summary>
+    public readonly float FirstKey => lowestKey[0];
+
+    /// <summary>The last position that any of its queries sees.</summary>
+    public readonly float LastKey => highestKey[rows - 1];
+
     /// <summary>Numbers of scratch memory that a panel needs.</summary>
-    public static long ScratchLength(Kernels kernels, int headSize) => 2L * kernels.Lanes * ((2 * headSize) + KeyBlock + (2 * SpareRows) + 4);
+    public static long ScratchLength(Kernels kernels, int headSize) => 2L * kernels.Lanes * ((2 * headSize) + SpareRows + 4);
+
+    /// <summary>Numbers of memory for the scores of a block.</summary>
+    public static long ScoresLength(Kernels kernels) => 2L * kernels.Lanes * (KeyBlock + SpareRows);
 
     /// <summary>Takes the queries of the (query, head) pairs from <paramref name="first"/> on.</summary>
     public void Begin(float* q, in SequenceSpan sequence, int head, int first)
@@ -67,32 +80,34 @@ internal unsafe ref struct AttentionPanel
         }
     }
 
-    /// <summary>Adds the attention to neighbouring keys.</summary>
+    /// <summary>Adds the attention to a block of neighbouring keys.</summary>
     /// <param name="keys">The part of the first key that belongs to the head.</param>
-    /// <param name="values">The same of the first value.</param>
-    /// <param name="count">Number of keys.</param>
+    /// <param name="values">The same of the first value. The numbers up to a tile's rows behind the last one must be readable.</param>
+    /// <param name="pitch">Numbers from a key, or value, to the next.</param>
+    /// <param name="count">Number of keys, at most <see cref="KeyBlock"/>.</param>
     /// <param name="position">Absolute position of the first.</param>
-    public readonly void Attend(float* keys, float* values, int count, int position)
+    public readonly void Attend(float* keys, float* values, nint pitch, int count, int position)
     {
-        // Positions rise with the lanes: the first lane sees the lowest keys, the last one the highest.
-        var start = (int)Math.Max(0, lowestKey[0] - position);
-        var end = (int)Math.Min(count, Math.Max(0, highestKey[rows - 1] - position + 1));
-        nint pitch = plan.KeyHeads * plan.HeadSize;
-        for (var key = start; key < end; key += KeyBlock)
+        var start = (int)Math.Max(0, FirstKey - position);
+        var block = (int)Math.Min(count, Math.Max(0, LastKey - position + 1)) - start;
+        if (block <= 0)
         {
-            var block = Math.Min(KeyBlock, end - key);
-            Scores(keys + (key * pitch), block, pitch);
-            if (plan.Mask != AttentionMask.Full && (position + key + block - 1 > highestKey[0] || position + key < lowestKey[rows - 1]))
-            {
-                kernels.Mask(scores, block, vectors, position + key, lowestKey, highestKey);
-            }
+            return;
+        }
 
-            kernels.Softmax(scores, block, vectors, plan.Scale, highest, total, output, plan.HeadSize);
-            for (var d = 0; d < plan.HeadSize; d += kernels.TileRows)
-            {
-                var factors = new TileFactors(values + (key * pitch) + d, 1, pitch);
-                kernels.Tile(factors, scores, Width, block, output + (d * Width), Math.Min(kernels.TileRows, plan.HeadSize - d), vectors, true);
-            }
+        position += start;
+        Scores(keys + (start * pitch), block, pitch);
+        if (plan.Mask != AttentionMask.Full && (position + block - 1 > highestKey[0] || position < lowestKey[rows - 1]))
+        {
+            kernels.Mask(scores, block, vectors, position, lowestKey, highestKey);
+        }
+
+        kernels.Softmax(scores, block, vectors, plan.Scale, highest, total, output, plan.HeadSize);
+        values += start * pitch;
+        for (var d = 0; d < plan.HeadSize; d += kernels.TileRows)
+        {
+            var factors = new TileFactors(values + d, 1, pitch);
+            kernels.Tile(factors, scores, Width, block, output + (d * Width), Math.Min(kernels.TileRows, plan.HeadSize - d), vectors, true);
         }
     }
 

@@ -155,9 +155,9 @@ internal sealed unsafe partial class CpuOps
                 Shapes.Refuse($"Attention: sequence {i} sees {span.Window} of a cache that holds {span.Cache?.Length ?? 0} positions; a window must lie inside, and the mask be full.");
             }
 
-            if (span.Cache is not null && (span.Cache is not CpuKvCache cache || cache.Columns != keyWidth))
+            if (span.Cache is not null && (span.Cache is not CpuKvCache { Size: var size } || size.Columns != keyWidth || plan.KeyHeads % size.Heads != 0))
             {
-                Shapes.Refuse($"Attention: the KV cache of sequence {i} was not made by this backend for {keyWidth} columns.");
+                Shapes.Refuse($"Attention: the KV cache of sequence {i} was not made by this backend for {keyWidth} columns in {plan.KeyHeads} heads.");
             }
         }
     }

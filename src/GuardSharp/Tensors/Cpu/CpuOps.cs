@@ -20,19 +20,22 @@ internal sealed unsafe partial class CpuOps : ITensorOps
     private readonly WorkerPool pool;
     private readonly Kernels kernels;
     private readonly IReadOnlyList<string> failedKernels;
+    private readonly KeyValueType keyValues;
 
     /// <param name="threads">Threads, the calling one included; 0: as many as the process may use (cgroup limits count).</param>
     /// <param name="kernels">Inner loops; null: those of the widest vectors the processor has.</param>
-    public CpuOps(int threads = 0, Kernels? kernels = null)
-        : this(threads, kernels is null ? KernelChoice.ForThisMachine() : new KernelChoice(kernels, []))
+    /// <param name="keyValues">How the caches keep keys and values.</param>
+    public CpuOps(int threads = 0, Kernels? kernels = null, KeyValueType keyValues = KeyValueType.F32)
+        : this(threads, kernels is null ? KernelChoice.ForThisMachine() : new KernelChoice(kernels, []), keyValues)
     {
     }
 
     /// <param name="threads">As above.</param>
     /// <param name="choice">Inner loops, checked.</param>
-    public CpuOps(int threads, KernelChoice choice)
+    /// <param name="keyValues">As above.</param>
+    public CpuOps(int threads, KernelChoice choice, KeyValueType keyValues)
     {
-        (kernels, failedKernels) = (choice.Kernels, choice.Failures);
+        (kernels, failedKernels, this.keyValues) = (choice.Kernels, choice.Failures, keyValues);
         pool = new WorkerPool(threads == 0 ? Environment.ProcessorCount : threads, kernels.Prepare);
         (elements, norms, ropes) = (new ElementJob(kernels), new NormJob(kernels), new RopeJob());
         pack = new PackJob(kernels);
@@ -101,8 +104,8 @@ internal sealed unsafe partial class CpuOps : ITensorOps
         return x with { Rows = rows, Columns = columns };
     }
 
-    public KvCache CreateCache(int layers, int columns, int capacity, KvCache? parent = null, int? start = null) =>
-        new CpuKvCache(layers, columns, capacity, (CpuKvCache?)parent, start);
+    public KvCache CreateCache(int layers, int columns, int capacity, KvCache? parent = null, int? start = null, int heads = 1) =>
+        new CpuKvCache(new KeptSize(layers, columns, heads, keyValues), capacity, (CpuKvCache?)parent, start);
 
     public void Dispose()
     {

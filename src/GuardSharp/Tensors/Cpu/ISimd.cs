@@ -46,4 +46,16 @@ internal unsafe interface ISimd<TVector> where TVector : struct
 
     /// <summary>As many half precision numbers as there are lanes.</summary>
     static abstract TVector LoadHalf(ushort* source);
+
+    /// <summary>The same where none is infinite or NaN: half the instructions.</summary>
+    static abstract TVector LoadFiniteHalf(ushort* source);
+
+    /// <summary>Stores finite numbers in half precision, to the nearest, ties to even; what is beyond 65504 becomes that.</summary>
+    static abstract void StoreHalf(TVector value, ushort* destination);
+
+    /// <summary>As many signed bytes as there are lanes.</summary>
+    static abstract TVector LoadInt8(sbyte* source);
+
+    /// <summary>Stores numbers from -127 to 127 as signed bytes, to the nearest, ties to even.</summary>
+    static abstract void StoreInt8(TVector value, sbyte* destination);
 }

@@ -56,6 +56,15 @@ internal abstract unsafe class Kernels
     /// <summary>Reads stored numbers, aligned to their own size only, as float32.</summary>
     public abstract void Widen(byte* source, WeightType type, float* destination, int length);
 
+    /// <summary>Reads rows that are kept, <paramref name="length"/> numbers of each from <paramref name="first"/> on, as float32 [count, length].</summary>
+    public abstract void Widen(in KeptRows rows, int first, int count, int length, float* destination);
+
+    /// <summary>Writes half precision: to the nearest, beyond 65504 that. Returns whether all numbers were finite.</summary>
+    public abstract bool NarrowToHalf(float* x, ushort* y, int length);
+
+    /// <summary>Writes whole numbers from -127 to 127. Returns what one stands for: the largest magnitude / 127; NaN where any number is not finite.</summary>
+    public abstract float NarrowToInt8(float* x, sbyte* y, int length);
+
     /// <summary>y[r, o] = x[r] · w[o]: x [rows, inputs] with rows 1 or 4, w [outputs, inputs], rows of y <paramref name="yPitch"/> apart.</summary>
     public abstract void Dots(float* x, int rows, byte* w, WeightType type, int outputs, int inputs, float* y, nint yPitch);
 

@@ -66,6 +66,40 @@ internal readonly unsafe struct Simd128 : ISimd<Vector128<float>>
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector128<float> LoadFiniteHalf(ushort* source)
+    {
+        // Widened with its sign, a half has it in the highest bit, where float32 has its own; below come copies of it, which are cleared.
+        var bits = Vector128.WidenLower(Vector128.CreateScalarUnsafe(*(ulong*)source).AsInt16());
+        var moved = Vector128.ShiftLeft(bits, 13) & Vector128.Create(HalfBits.SignAndMagnitude);
+        return moved.AsSingle() * Vector128.Create(HalfBits.BiasCorrection);
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void StoreHalf(Vector128<float> value, ushort* destination)
+    {
+        var magnitude = value.AsInt32() & Vector128.Create(int.MaxValue);
+        // Adding a half rounds a small number to the steps of subnormal halves; any other drops 13 bits, ties to even.
+        var small = (magnitude.AsSingle() + Vector128.Create(0.5f)).AsInt32() - Vector128.Create(0.5f).AsInt32();
+        var odd = Vector128.ShiftRightLogical(magnitude, 13) & Vector128.Create(1);
+        var normal = Vector128.Min(Vector128.ShiftRightLogical(magnitude + odd + Vector128.Create(HalfBits.Rounding), 13), Vector128.Create(HalfBits.Largest));
+        var half = Vector128.ConditionalSelect(Vector128.LessThan(magnitude, Vector128.Create(HalfBits.SmallestNormal)), small, normal);
+        half |= Vector128.ShiftRightLogical(value.AsInt32(), 16) & Vector128.Create(0x8000);
+        *(ulong*)destination = Vector128.Narrow(half.AsUInt32(), half.AsUInt32()).AsUInt64().ToScalar();
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector128<float> LoadInt8(sbyte* source) =>
+        Vector128.ConvertToSingle(Vector128.WidenLower(Vector128.WidenLower(Vector128.CreateScalarUnsafe(*(uint*)source).AsSByte())));
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void StoreInt8(Vector128<float> value, sbyte* destination)
+    {
+        var bits = (value + Vector128.Create(HalfBits.IntegerOffset)).AsUInt32();
+        var words = Vector128.Narrow(bits, bits);
+        *(uint*)destination = Vector128.Narrow(words, words).AsUInt32().ToScalar();
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static Vector128<int> Widen(ushort* source) =>
         Vector128.WidenLower(Vector128.CreateScalarUnsafe(*(ulong*)source).AsUInt16()).AsInt32();
 }

@@ -67,6 +67,49 @@ internal readonly unsafe struct Simd256 : ISimd<Vector256<float>>
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector256<float> LoadFiniteHalf(ushort* source)
+    {
+        // Widened with its sign, a half has it in the highest bit, where float32 has its own; below come copies of it, which are cleared.
+        var bits = Avx2.IsSupported ? Avx2.ConvertToVector256Int32(Vector128.Load((short*)source)) : Signed(Widen(source));
+        var moved = Vector256.ShiftLeft(bits, 13) & Vector256.Create(HalfBits.SignAndMagnitude);
+        return moved.AsSingle() * Vector256.Create(HalfBits.BiasCorrection);
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void StoreHalf(Vector256<float> value, ushort* destination)
+    {
+        var magnitude = value.AsInt32() & Vector256.Create(int.MaxValue);
+        // Adding a half rounds a small number to the steps of subnormal halves; any other drops 13 bits, ties to even.
+        var small = (magnitude.AsSingle() + Vector256.Create(0.5f)).AsInt32() - Vector256.Create(0.5f).AsInt32();
+        var odd = Vector256.ShiftRightLogical(magnitude, 13) & Vector256.Create(1);
+        var normal = Vector256.Min(Vector256.ShiftRightLogical(magnitude + odd + Vector256.Create(HalfBits.Rounding), 13), Vector256.Create(HalfBits.Largest));
+        var half = Vector256.ConditionalSelect(Vector256.LessThan(magnitude, Vector256.Create(HalfBits.SmallestNormal)), small, normal);
+        half |= Vector256.ShiftRightLogical(value.AsInt32(), 16) & Vector256.Create(0x8000);
+        Vector128.Narrow(half.GetLower().AsUInt32(), half.GetUpper().AsUInt32()).Store(destination);
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector256<float> LoadInt8(sbyte* source)
+    {
+        var bytes = Vector128.CreateScalarUnsafe(*(ulong*)source).AsSByte();
+        if (Avx2.IsSupported)
+        {
+            return Vector256.ConvertToSingle(Avx2.ConvertToVector256Int32(bytes));
+        }
+
+        var (low, high) = Vector128.Widen(Vector128.WidenLower(bytes));
+        return Vector256.ConvertToSingle(Vector256.Create(low, high));
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void StoreInt8(Vector256<float> value, sbyte* destination)
+    {
+        var bits = (value + Vector256.Create(HalfBits.IntegerOffset)).AsUInt32();
+        var words = Vector128.Narrow(bits.GetLower(), bits.GetUpper());
+        *(ulong*)destination = Vector128.Narrow(words, words).AsUInt64().ToScalar();
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static Vector256<int> Widen(ushort* source)
     {
         if (Avx2.IsSupported)
@@ -77,4 +120,6 @@ internal readonly unsafe struct Simd256 : ISimd<Vector256<float>>
         var (low, high) = Vector128.Widen(Vector128.Load(source));
         return Vector256.Create(low, high).AsInt32();
     }
+
+    private static Vector256<int> Signed(Vector256<int> bits) => Vector256.ShiftRightArithmetic(Vector256.ShiftLeft(bits, 16), 16);
 }

@@ -68,6 +68,50 @@ internal readonly unsafe struct Simd512 : ISimd<Vector512<float>>
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector512<float> LoadFiniteHalf(ushort* source)
+    {
+        // Widened with its sign, a half has it in the highest bit, where float32 has its own; below come copies of it, which are cleared.
+        var bits = Avx512F.IsSupported ? Avx512F.ConvertToVector512Int32(Vector256.Load((short*)source)) : Signed(Widen(source));
+        var moved = Vector512.ShiftLeft(bits, 13) & Vector512.Create(HalfBits.SignAndMagnitude);
+        return moved.AsSingle() * Vector512.Create(HalfBits.BiasCorrection);
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void StoreHalf(Vector512<float> value, ushort* destination)
+    {
+        var magnitude = value.AsInt32() & Vector512.Create(int.MaxValue);
+        // Adding a half rounds a small number to the steps of subnormal halves; any other drops 13 bits, ties to even.
+        var small = (magnitude.AsSingle() + Vector512.Create(0.5f)).AsInt32() - Vector512.Create(0.5f).AsInt32();
+        var odd = Vector512.ShiftRightLogical(magnitude, 13) & Vector512.Create(1);
+        var normal = Vector512.Min(Vector512.ShiftRightLogical(magnitude + odd + Vector512.Create(HalfBits.Rounding), 13), Vector512.Create(HalfBits.Largest));
+        var half = Vector512.ConditionalSelect(Vector512.LessThan(magnitude, Vector512.Create(HalfBits.SmallestNormal)), small, normal);
+        half |= Vector512.ShiftRightLogical(value.AsInt32(), 16) & Vector512.Create(0x8000);
+        Vector256.Narrow(half.GetLower().AsUInt32(), half.GetUpper().AsUInt32()).Store(destination);
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector512<float> LoadInt8(sbyte* source)
+    {
+        var bytes = Vector128.Load(source);
+        if (Avx512F.IsSupported)
+        {
+            return Vector512.ConvertToSingle(Avx512F.ConvertToVector512Int32(bytes));
+        }
+
+        var (first, second) = Vector128.Widen(bytes);
+        var (low, high) = Vector256.Widen(Vector256.Create(first, second));
+        return Vector512.ConvertToSingle(Vector512.Create(low, high));
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void StoreInt8(Vector512<float> value, sbyte* destination)
+    {
+        var bits = (value + Vector512.Create(HalfBits.IntegerOffset)).AsUInt32();
+        var words = Vector256.Narrow(bits.GetLower(), bits.GetUpper());
+        Vector128.Narrow(words.GetLower(), words.GetUpper()).Store((byte*)destination);
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static Vector512<int> Widen(ushort* source)
     {
         if (Avx512F.IsSupported)
@@ -78,4 +122,6 @@ internal readonly unsafe struct Simd512 : ISimd<Vector512<float>>
         var (low, high) = Vector256.Widen(Vector256.Load(source));
         return Vector512.Create(low, high).AsInt32();
     }
+
+    private static Vector512<int> Signed(Vector512<int> bits) => Vector512.ShiftRightArithmetic(Vector512.ShiftLeft(bits, 16), 16);
 }

@@ -51,3 +51,16 @@ internal readonly unsafe struct StoredHalf<TSimd, TVector> : IStoredNumber<TVect
 
     public static float LoadOne(byte* source) => (float)*(Half*)source;
 }
+
+/// <summary>IEEE 754 half precision, infinities and NaN left out.</summary>
+internal readonly unsafe struct StoredFiniteHalf<TSimd, TVector> : IStoredNumber<TVector>
+    where TSimd : struct, ISimd<TVector>
+    where TVector : struct
+{
+    public static int Size => sizeof(ushort);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static TVector Load(byte* source) => TSimd.LoadFiniteHalf((ushort*)source);
+
+    public static float LoadOne(byte* source) => (float)*(Half*)source;
+}

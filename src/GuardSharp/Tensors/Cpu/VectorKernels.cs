@@ -4,7 +4,7 @@ namespace GuardSharp.Tensors.Cpu;
 
 /// <summary>The inner loops, written once for every vector width.</summary>
 /// <remarks>Optimised at once: a first call runs them millions of times, and tiered compilation would start with unoptimised vector code.</remarks>
-internal sealed unsafe class Kernels<TSimd, TVector> : Kernels
+internal sealed unsafe partial class Kernels<TSimd, TVector> : Kernels
     where TSimd : struct, ISimd<TVector>
     where TVector : struct
 {
