@@ -17,7 +17,7 @@ internal sealed class LoadedModel : IDisposable
     // A KV cache of 8,192 tokens of Llama Guard 4 is 1.6 GB in half precision; more has to be asked for.
     private const int DefaultContextTokens = 8192;
 
-    // Single precision loses nothing; beyond this a cache of one whole context is kept in half, unless asked otherwise (docs/decisions/0015-kv-cache.md).
+    // Single precision loses nothing; beyond this a cache of one whole context is kept in half, unless asked otherwise (docs/decisions/0017-kv-cache.md).
     private const long MaxSingleContextBytes = 1L << 30;
 
     // Policies come from configuration, so there are few; a caller that makes one per request must not fill the memory.

@@ -65,8 +65,8 @@ internal sealed class WatchedOps(ITensorOps inner, Action<Weight, Tensor> read) 
 
     public Tensor Reshape(Tensor x, int rows, int columns) => inner.Reshape(x, rows, columns);
 
-    public KvCache CreateCache(int layers, int columns, int capacity, KvCache? parent = null, int? start = null) =>
-        inner.CreateCache(layers, columns, capacity, parent, start);
+    public KvCache CreateCache(int layers, int columns, int capacity, KvCache? parent = null, int? start = null, int heads = 1) =>
+        inner.CreateCache(layers, columns, capacity, parent, start, heads);
 
     public Tensor SwiGlu(Tensor gate, Tensor up) => inner.SwiGlu(gate, up);
 

@@ -1,5 +1,6 @@
 using GuardSharp.Engine;
 using GuardSharp.Models;
+using GuardSharp.Tensors;
 
 namespace GuardSharp.Tests.Engine;
 
@@ -30,11 +31,32 @@ public class EngineEqualityTests
     public async Task Mixes_of_requests_give_the_logits_of_each_request_alone(string golden, bool pictures, int mixesPerEngine, MaskedRows maskedRows)
     {
         using var model = EngineModel.Open(golden, maskedRows);
-        var (alone, _) = model.Start(_plain);
+        await CompareAsync(model, golden, pictures, mixesPerEngine, KeyValueType.F32, Tolerance);
+    }
+
+    // Keys are sums in another order, and where one lies between two steps of the rounding it may be kept a step apart; the next layer's then differ by more.
+    // So results can differ by as much as rounding moves them at all (KeyValueTypeTests); 3e-3 seen. That a cut alone changes nothing is CpuKvCacheTests' to show.
+    [Theory]
+    [InlineData("llama-tiny/tied", false, 12, KeyValueType.F16, 0.01f)]
+    [InlineData("llama-tiny/tied", false, 12, KeyValueType.Int8, 0.05f)]
+    [InlineData("llama4-guard-tiny", false, 8, KeyValueType.F16, 1e-3f)]
+    [InlineData("llama4-guard-tiny", false, 8, KeyValueType.Int8, 0.05f)]
+    [InlineData("mllama-tiny", true, 2, KeyValueType.F16, 1e-3f)]
+    [InlineData("mllama-tiny", true, 2, KeyValueType.Int8, 0.05f)]
+    public async Task Mixes_give_the_same_where_keys_and_values_are_rounded(string golden, bool pictures, int mixesPerEngine, KeyValueType type, float tolerance)
+    {
+        using var model = EngineModel.Open(golden);
+        await CompareAsync(model, golden, pictures, mixesPerEngine, type, tolerance);
+    }
+
+    private static async Task CompareAsync(EngineModel model, string golden, bool pictures, int mixesPerEngine, KeyValueType type, float tolerance)
+    {
+        var largest = 0f;
+        var (alone, _) = model.Start(_plain, type);
         using var plain = alone;
         for (var i = 0; i < _options.Length; i++)
         {
-            var (engine, network) = model.Start(_options[i]);
+            var (engine, network) = model.Start(_options[i], type);
             using var mixed = engine;
             var tokens = 0;
             var mix = new RequestMix(model, i, pictures);
@@ -46,13 +68,17 @@ public class EngineEqualityTests
                 tokens += requests.Sum(request => request.Prompt.Length);
                 for (var r = 0; r < requests.Count; r++)
                 {
-                    AssertEqual(await AskAsync(plain, requests[r], 0), seen[r], $"{golden}, engine {i}, mix {n}, request {r}");
+                    var difference = Difference(await AskAsync(plain, requests[r], 0), seen[r]);
+                    Assert.True(difference <= tolerance, $"{golden}, engine {i}, mix {n}, request {r}: {difference}");
+                    largest = Math.Max(largest, difference);
                 }
             }
 
             // The first engine forgets nothing: much of what it is asked it has read before.
-            Assert.True(i > 0 || network.Passes.Sum() < tokens * 0.8, $"{golden}: {network.Passes.Sum()} rows for {tokens} tokens");
+            Assert.True(i > 0 || type != KeyValueType.F32 || network.Passes.Sum() < tokens * 0.8, $"{golden}: {network.Passes.Sum()} rows for {tokens} tokens");
         }
+
+        TestContext.Current.TestOutputHelper?.WriteLine($"largest difference {largest}");
     }
 
     /// <param name="engine">The engine.</param>
@@ -78,15 +104,19 @@ public class EngineEqualityTests
         }
     }
 
-    private static void AssertEqual(float[][]? expected, float[][]? seen, string what)
+    /// <summary>The largest of two requests' logits; 0 for a cancelled one, NaN where any number is none.</summary>
+    private static float Difference(float[][]? expected, float[][]? seen)
     {
+        var largest = 0f;
         for (var row = 0; row < (seen?.Length ?? 0); row++)
         {
             Assert.Equal(expected![row].Length, seen![row].Length);
             for (var i = 0; i < seen[row].Length; i++)
             {
-                Assert.True(Math.Abs(expected[row][i] - seen[row][i]) <= Tolerance, $"{what}: row {row}, token {i} is {seen[row][i]}, alone {expected[row][i]}");
+                largest = Math.Max(largest, Math.Abs(expected[row][i] - seen[row][i]));
             }
         }
+
+        return largest;
     }
 }

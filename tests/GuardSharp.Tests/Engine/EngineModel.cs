@@ -1,6 +1,7 @@
 using GuardSharp.Checkpoints;
 using GuardSharp.Engine;
 using GuardSharp.Models;
+using GuardSharp.Tensors;
 using GuardSharp.Tensors.Cpu;
 
 namespace GuardSharp.Tests.Engine;
@@ -33,9 +34,9 @@ internal sealed class EngineModel : IDisposable
     public static EngineModel Open(string golden, MaskedRows maskedRows = MaskedRows.HuggingFace) => new(TestFiles.Golden(golden.Split('/')), maskedRows);
 
     /// <summary>An engine, and the network it runs.</summary>
-    public (GuardEngine Engine, WatchedNetwork Network) Start(EngineOptions options)
+    public (GuardEngine Engine, WatchedNetwork Network) Start(EngineOptions options, KeyValueType keyValues = KeyValueType.F32)
     {
-        var ops = new CpuOps(1);
+        var ops = new CpuOps(1, keyValues: keyValues);
         var network = WatchedNetwork.Of(GuardNetworks.Create(ops, new CheckpointWeights(_checkpoint, Config.NamesIn(_checkpoint)), Config, _maskedRows));
         return (new GuardEngine(ops, network, Tokens, options), network);
     }

@@ -2,19 +2,19 @@ namespace GuardSharp.Tensors.Cpu;
 
 /// <summary>Attention: per item one sequence, one key head and a few neighbouring panels of its (query, head) pairs.</summary>
 /// <remarks>
-/// The query heads that share a key head lie side by side in a panel, so few queries still fill its lanes. Keys and values are brought
-/// together a block at a time, widened to float32 where they are kept otherwise, and all panels of the item read that block.
+/// The query heads that share a key head lie side by side in a panel, so few queries still fill its lanes. All panels of an item read a
+/// block of keys and values before the next: it is fetched once, and widened once where it is not kept in float32.
 /// </remarks>
 internal sealed unsafe class AttentionJob(Kernels kernels) : ParallelJob
 {
-    /// <summary>Most panels of an item: with heads of 128 they take 140 KB, and a block of keys and values 96 KB (512 KB and more of cache a core).</summary>
-    private static readonly int MostPanels = int.Parse(Environment.GetEnvironmentVariable("KV_P") ?? "4");
+    /// <summary>Most panels of an item: with heads of 128 they take 140 KB, and a block of keys and values 48 to 96 KB (processors have 512 KB and more of second-level cache a core).</summary>
+    private const int MostPanels = 4;
 
     /// <summary>Items a thread should have, so that all threads end at about the same time.</summary>
     private const int ItemsPerThread = 8;
 
-    /// <summary>From so many panels on, bringing float32 keys together pays (measured, docs/performance.md): where they lie, those of other heads are between them.</summary>
-    private static readonly int PanelsWorthCopying = int.Parse(Environment.GetEnvironmentVariable("KV_C") ?? "99");
+    /// <summary>Keys of a block that is widened: with its values and a panel it should stay in the first-level cache.</summary>
+    private const int WideBlock = AttentionPanel.KeyBlock / 2;
 
     private readonly int panelRows = 2 * kernels.Lanes;
     private AttentionPanel[] panels = [];
@@ -37,8 +37,8 @@ internal sealed unsafe class AttentionJob(Kernels kernels) : ParallelJob
 
     private long PanelLength => AttentionPanel.ScratchLength(kernels, plan.HeadSize);
 
-    /// <summary>Numbers of a block of keys, or values.</summary>
-    private long BlockLength => ((long)AttentionPanel.KeyBlock * plan.HeadSize) + AttentionPanel.SpareRows;
+    /// <summary>Numbers of a widened block of keys, or values.</summary>
+    private long BlockLength => ((long)WideBlock * plan.HeadSize) + AttentionPanel.SpareRows;
 
     private long ScratchLength => AttentionPanel.ScoresLength(kernels) + (itemPanels * PanelLength) + (2 * BlockLength);
 
@@ -158,13 +158,14 @@ internal sealed unsafe class AttentionJob(Kernels kernels) : ParallelJob
     {
         var start = (int)Math.Max(0, work.Panels[0].FirstKey - position);
         var end = (int)Math.Min(count, Math.Max(0, work.Panels[^1].LastKey - position + 1));
-        var isDirect = keys.Type == KeyValueType.F32 && work.Panels.Length < PanelsWorthCopying;
+        var isDirect = keys.Type == KeyValueType.F32;
+        var size = isDirect ? AttentionPanel.KeyBlock : WideBlock;
         var blockKeys = work.Memory + AttentionPanel.ScoresLength(kernels);
         var blockValues = blockKeys + BlockLength;
         nint pitch = isDirect ? keys.Pitch : plan.HeadSize;
-        for (var key = start; key < end; key += AttentionPanel.KeyBlock)
+        for (var key = start; key < end; key += size)
         {
-            var block = Math.Min(AttentionPanel.KeyBlock, end - key);
+            var block = Math.Min(size, end - key);
             if (isDirect)
             {
                 blockKeys = (float*)keys.Row(first + key);

@@ -5,7 +5,7 @@ namespace GuardSharp.Tensors.Cpu;
 internal unsafe struct AttentionPanel
 {
     /// <summary>Most keys at a time: a multiple of the tile rows; 96 scores of 32 lanes are 12 KB.</summary>
-    public static readonly int KeyBlock = int.Parse(Environment.GetEnvironmentVariable("KV_B") ?? "96");
+    public const int KeyBlock = 96;
 
     /// <summary>Rows that a tile may write behind the last one that counts.</summary>
     public const int SpareRows = 12;

@@ -33,7 +33,7 @@ internal sealed unsafe partial class CpuOps : ITensorOps
     /// <param name="threads">As above.</param>
     /// <param name="choice">Inner loops, checked.</param>
     /// <param name="keyValues">As above.</param>
-    public CpuOps(int threads, KernelChoice choice, KeyValueType keyValues)
+    public CpuOps(int threads, KernelChoice choice, KeyValueType keyValues = KeyValueType.F32)
     {
         (kernels, failedKernels, this.keyValues) = (choice.Kernels, choice.Failures, keyValues);
         pool = new WorkerPool(threads == 0 ? Environment.ProcessorCount : threads, kernels.Prepare);

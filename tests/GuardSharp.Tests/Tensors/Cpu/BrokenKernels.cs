@@ -41,6 +41,12 @@ internal sealed unsafe class BrokenKernels(Kernels right, BrokenKernels.Part bro
 
     public override void Widen(byte* source, WeightType type, float* destination, int length) => right.Widen(source, type, destination, length);
 
+    public override void Widen(in KeptRows rows, int first, int count, int length, float* destination) => right.Widen(rows, first, count, length, destination);
+
+    public override bool NarrowToHalf(float* x, ushort* y, int length) => right.NarrowToHalf(x, y, length);
+
+    public override float NarrowToInt8(float* x, sbyte* y, int length) => right.NarrowToInt8(x, y, length);
+
     public override void Dots(float* x, int rows, byte* w, WeightType type, int outputs, int inputs, float* y, nint yPitch)
     {
         right.Dots(x, rows, w, type, outputs, inputs, y, yPitch);

@@ -22,7 +22,7 @@ public sealed class VectorWidthTests
             start.ArgumentList.Add(typeof(VectorWidthTests).Assembly.Location);
         }
 
-        foreach (var argument in (string[])["--filter-class", typeof(CpuOpsTests).FullName!, "--filter-class", typeof(BlockProductTests).FullName!, "--filter-class", typeof(ExpectedWidthTests).FullName!])
+        foreach (var argument in (string[])["--filter-class", typeof(CpuOpsTests).FullName!, "--filter-class", typeof(CpuKvCacheTests).FullName!, "--filter-class", typeof(BlockProductTests).FullName!, "--filter-class", typeof(ExpectedWidthTests).FullName!])
         {
             start.ArgumentList.Add(argument);
         }
