@@ -22,10 +22,13 @@ internal sealed class CacheMemory(ITensorOps ops, NetworkShape shape)
         return cache;
     }
 
+    /// <summary>About the bytes of <see cref="Shorten"/>'s result.</summary>
+    public static long BytesOf(KvCache cache, int ownLength) => IsNearlyFull(cache, ownLength) ? cache.Bytes : cache.Bytes / cache.Capacity * ownLength;
+
     /// <summary>The first own positions of a cache, which is given up; in memory of their size where that saves an eighth or more.</summary>
     public KvCache Shorten(KvCache cache, int ownLength)
     {
-        if (ownLength > cache.Capacity * 7L / 8)
+        if (IsNearlyFull(cache, ownLength))
         {
             cache.Truncate(ownLength);
             return cache;
@@ -49,4 +52,6 @@ internal sealed class CacheMemory(ITensorOps ops, NetworkShape shape)
 
     /// <summary>Counts memory that was made, or freed if negative, elsewhere.</summary>
     public void Count(long bytes) => Interlocked.Add(ref _bytes, bytes);
+
+    private static bool IsNearlyFull(KvCache cache, int ownLength) => ownLength > cache.Capacity * 7L / 8;
 }

@@ -41,6 +41,9 @@ internal sealed class GuardEngine : IDisposable
     /// <summary>Names of computing kernels that failed their check and were replaced by slower ones.</summary>
     public IReadOnlyList<string> FailedKernels => _ops.FailedKernels;
 
+    /// <summary>Whether it is ending.</summary>
+    internal bool IsDisposed => Volatile.Read(ref _disposed) != 0;
+
     /// <summary>Bytes of all keys, values and encoded pictures that live now.</summary>
     public long LiveCacheBytes => _worker.LiveBytes;
 
@@ -150,14 +153,14 @@ internal sealed class GuardEngine : IDisposable
         {
             TakeJobs();
             FreeReleased();
-            if (Volatile.Read(ref _disposed) != 0)
+            if (!IsDisposed)
             {
-                _worker.Abandon(() => new ObjectDisposedException(nameof(GuardEngine), "The guard was disposed while this conversation waited."));
+                _worker.Step();
             }
-
-            _worker.Step();
         }
 
+        // Also what came in before the end and was read in part.
+        _worker.Abandon(() => new ObjectDisposedException(nameof(GuardEngine), "The guard was disposed while this conversation waited."));
         FreeReleased();
         _worker.Dispose();
     }

@@ -116,7 +116,7 @@ internal sealed class PromptCache : IDisposable
     public void Keep(CachedPrompt below, long[] keys, KvCache cache, int reusable)
     {
         var own = Math.Min(reusable, cache.Length) - cache.Start;
-        if (own <= 0 || !_kept.Fits(cache.Bytes / cache.Capacity * own) || below.ChildAt(cache.Start, keys[cache.Start]) is not null)
+        if (own <= 0 || !_kept.Fits(CacheMemory.BytesOf(cache, own)) || below.ChildAt(cache.Start, keys[cache.Start]) is not null)
         {
             _memory.Free(cache);
             return;

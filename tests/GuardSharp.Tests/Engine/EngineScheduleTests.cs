@@ -130,6 +130,26 @@ public class EngineScheduleTests
     }
 
     [Fact]
+    public async Task What_is_read_in_part_when_the_engine_is_disposed_fails()
+    {
+        using var model = EngineModel.Open("llama-tiny/tied");
+        var (engine, network) = model.Start(new EngineOptions { MaxBatchTokens = 64 });
+        using var gate = new Gate(network, openAfter: 2);
+        var reading = engine.ReadAsync(Prompt(0, 1000), Cancellation);
+        await gate.Entered;
+        var disposal = Task.Run(engine.Dispose, Cancellation);
+        while (!engine.IsDisposed)
+        {
+            await Task.Yield();
+        }
+
+        gate.Open();
+        await disposal;
+        await Assert.ThrowsAsync<ObjectDisposedException>(() => reading.WaitAsync(TimeSpan.FromSeconds(30), Cancellation));
+        Assert.Equal(3, network.Passes.Count);
+    }
+
+    [Fact]
     public async Task A_bad_prompt_fails_alone()
     {
         using var model = EngineModel.Open("llama-tiny/tied");
