@@ -72,27 +72,20 @@ internal sealed class GuardRunner(string path, int threads) : IAsyncDisposable
         return (reading, generated / Stopwatch.GetElapsedTime(started).TotalSeconds);
     }
 
-    /// <summary>Milliseconds to a verdict with all categories.</summary>
+    /// <summary>What a verdict with all categories takes.</summary>
     /// <param name="conversation">The conversation.</param>
     /// <param name="cached">Whether keys and values of policies and conversations are kept.</param>
-    public async Task<double> JudgeAsync(Conversation conversation, bool cached)
-    {
-        var started = Stopwatch.GetTimestamp();
-        await (cached ? warm : cold).ClassifyAsync(conversation);
-        return Stopwatch.GetElapsedTime(started).TotalMilliseconds;
-    }
+    public Task<Cost> JudgeAsync(Conversation conversation, bool cached) => Cost.OfAsync(() => (cached ? warm : cold).ClassifyAsync(conversation));
 
-    /// <summary>Milliseconds to the logits behind a prompt: what a server does for one token.</summary>
+    /// <summary>What the logits behind a prompt take: what a server does for one token.</summary>
     /// <param name="ids">The prompt.</param>
     /// <param name="prefix">Ids at its beginning whose keys and values are kept; 0: none.</param>
-    public async Task<double> ReadAsync(int[] ids, int prefix)
+    public Task<Cost> ReadAsync(int[] ids, int prefix) => Cost.OfAsync(async () =>
     {
-        var started = Stopwatch.GetTimestamp();
         var guard = prefix > 0 ? warm : cold;
         using var session = await guard.Engine.ReadAsync(new EncodedPrompt(ids[..prefix], ids[prefix..], []), CancellationToken.None);
         await session.NextLogitsAsync([[]], [], CancellationToken.None);
-        return Stopwatch.GetElapsedTime(started).TotalMilliseconds;
-    }
+    });
 
     public async ValueTask DisposeAsync()
     {

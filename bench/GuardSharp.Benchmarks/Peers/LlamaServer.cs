@@ -54,18 +54,19 @@ internal sealed class LlamaServer : IDisposable
         }
     }
 
-    /// <summary>Reads a prompt and writes one token; milliseconds as the client sees them, and the tokens it really read.</summary>
+    /// <summary>Reads a prompt and writes one token: the time as the client sees it and the server's processor time, and the tokens it really read.</summary>
     /// <param name="ids">The prompt.</param>
     /// <param name="cached">Whether keys and values of the prompt before may be used.</param>
-    public async Task<(double Milliseconds, int Read)> CompleteAsync(int[] ids, bool cached)
+    public async Task<(Cost Cost, int Read)> CompleteAsync(int[] ids, bool cached)
     {
+        var used = ProcessorTime();
         var started = Stopwatch.GetTimestamp();
         using var response = await client.PostAsJsonAsync("completion", new { prompt = ids, n_predict = 1, cache_prompt = cached, temperature = 0.0 });
         var text = await response.Content.ReadAsStringAsync();
-        var milliseconds = Stopwatch.GetElapsedTime(started).TotalMilliseconds;
+        var cost = new Cost(Stopwatch.GetElapsedTime(started), ProcessorTime() - used);
         response.EnsureSuccessStatusCode();
         using var json = JsonDocument.Parse(text);
-        return (milliseconds, json.RootElement.GetProperty("timings").GetProperty("prompt_n").GetInt32());
+        return (cost, json.RootElement.GetProperty("timings").GetProperty("prompt_n").GetInt32());
     }
 
     public void Dispose()
@@ -91,6 +92,12 @@ internal sealed class LlamaServer : IDisposable
         {
             return false;
         }
+    }
+
+    private TimeSpan ProcessorTime()
+    {
+        process.Refresh();
+        return process.TotalProcessorTime;
     }
 
     private static int FreePort()

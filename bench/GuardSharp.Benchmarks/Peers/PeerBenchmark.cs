@@ -18,6 +18,7 @@ internal sealed class PeerBenchmark(string models, string programs, int rounds, 
     private readonly Rounds reading = new();
     private readonly Rounds writing = new();
     private readonly Rounds verdicts = new();
+    private readonly Rounds processor = new();
 
     /// <summary>Runs all rounds and prints the tables.</summary>
     /// <param name="parts">"speed", "server" or both.</param>
@@ -29,15 +30,17 @@ internal sealed class PeerBenchmark(string models, string programs, int rounds, 
             await SpeedAsync();
             reading.Print($"reading {ReadTokens} tokens", "tokens/s");
             writing.Print($"{WrittenTokens} tokens one after the other", "tokens/s");
+            PrintSpeedRatios();
         }
 
         if (parts.Contains("server", StringComparison.Ordinal))
         {
             await ServersAsync();
             verdicts.Print($"prompt of {PromptTokens} tokens to its answer (cached: {CachedTokens} of them)", "ms");
+            PrintTimeRatios(verdicts);
+            processor.Print("the same by processor time", "ms");
+            PrintTimeRatios(processor);
         }
-
-        PrintRatios();
     }
 
     private IEnumerable<Contestant<string>> Ours()
@@ -147,17 +150,18 @@ internal sealed class PeerBenchmark(string models, string programs, int rounds, 
             }
         }
 
-        void Add(string name, double milliseconds)
+        void Add(string name, Cost cost)
         {
             // The first round warms up.
             if (round >= 0)
             {
-                verdicts.Add(name, milliseconds);
+                verdicts.Add(name, cost.Elapsed.TotalMilliseconds);
+                processor.Add(name, cost.Processor.TotalMilliseconds);
             }
         }
     }
 
-    private void PrintRatios()
+    private void PrintSpeedRatios()
     {
         Rounds.PrintRatioHead();
         foreach (var folder in (string[])["", " folder"])
@@ -167,13 +171,18 @@ internal sealed class PeerBenchmark(string models, string programs, int rounds, 
             reading.PrintRatio("GuardSharp int8" + folder, ["llama.cpp q8_0"], 1.5, isTime: false);
             writing.PrintRatio("GuardSharp int4" + folder, ["llama.cpp q4_0", "llama.cpp q4_k_m"], 1.0, isTime: false);
             writing.PrintRatio("GuardSharp int8" + folder, ["llama.cpp q8_0"], 1.0, isTime: false);
-            foreach (var (ours, theirs) in ((string, string)[])[("int4", "q4_0"), ("int8", "q8_0")])
+        }
+    }
+
+    private static void PrintTimeRatios(Rounds times)
+    {
+        Rounds.PrintRatioHead();
+        foreach (var (ours, theirs) in ((string, string)[])[("int4", "q4_0"), ("int8", "q8_0"), ("int4 folder", "q4_0"), ("int8 folder", "q8_0")])
+        {
+            foreach (var what in (string[])["verdict", "logits"])
             {
-                foreach (var what in (string[])["verdict", "logits"])
-                {
-                    verdicts.PrintRatio($"GuardSharp {ours}{folder}, {what}, cold", [$"llama.cpp {theirs}, one token, cold"], 1.7, isTime: true);
-                    verdicts.PrintRatio($"GuardSharp {ours}{folder}, {what}, cached", [$"llama.cpp {theirs}, one token, cached"], 2, isTime: true);
-                }
+                times.PrintRatio($"GuardSharp {ours}, {what}, cold", [$"llama.cpp {theirs}, one token, cold"], 1.7, isTime: true);
+                times.PrintRatio($"GuardSharp {ours}, {what}, cached", [$"llama.cpp {theirs}, one token, cached"], 2, isTime: true);
             }
         }
     }
