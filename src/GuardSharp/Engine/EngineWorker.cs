@@ -120,20 +120,16 @@ internal sealed class EngineWorker : IDisposable
         _ops.Dispose();
     }
 
-    private void Run(List<(NextLogitsJob Job, List<Piece> Pieces)> questions)
+    private void Run(List<QuestionReading> questions)
     {
         var rows = questions.Sum(question => question.Job.Plan.Rows);
         var readings = rows < _options.MaxBatchTokens ? _readings.Choose(_options.MaxBatchTokens - rows) : [];
-        foreach (var pass in InPasses([.. questions.SelectMany(question => question.Pieces), .. readings.Select(reading => reading.Piece)]))
-        {
-            _passes.Run(pass);
-        }
-
+        questions.ForEach(question => question.Begin());
+        RunPasses([.. questions.SelectMany(question => question.Stems)]);
+        questions.ForEach(question => question.Continue());
+        RunPasses([.. questions.SelectMany(question => question.Pieces), .. readings.Select(reading => reading.Piece)]);
         var answers = new AnswerBatch(_passes);
-        foreach (var (job, pieces) in questions)
-        {
-            Ask(answers, job, pieces);
-        }
+        questions.ForEach(question => question.End(answers));
 
         foreach (var reading in _readings.Advance(readings))
         {
@@ -169,7 +165,7 @@ internal sealed class EngineWorker : IDisposable
     });
 
     /// <summary>Questions that fit one pass, at least one of them: they end verdicts, so they come before prompts.</summary>
-    private List<(NextLogitsJob Job, List<Piece> Pieces)> TakeQuestions()
+    private List<QuestionReading> TakeQuestions()
     {
         var (count, rows) = (0, 0);
         while (count < _questions.Count && (count == 0 || rows + _questions[count].Plan.Rows <= _options.MaxBatchTokens))
@@ -179,40 +175,7 @@ internal sealed class EngineWorker : IDisposable
 
         var taken = _questions.GetRange(0, count);
         _questions.RemoveRange(0, count);
-        var result = new List<(NextLogitsJob, List<Piece>)>(count);
-        foreach (var job in taken)
-        {
-            var pieces = new List<Piece>();
-            try
-            {
-                var prompt = job.Session.Cache!;
-                foreach (var (ids, lastRows) in job.Plan.Read)
-                {
-                    pieces.Add(new Piece(_memory.Create(ids.Length, prompt, prompt.Length), ids, job.Session.Pictures, 0, lastRows));
-                }
-
-                result.Add((job, pieces));
-            }
-            catch (Exception error)
-            {
-                pieces.ForEach(piece => _memory.Free(piece.Cache));
-                job.Fail(error);
-            }
-        }
-
-        return result;
-    }
-
-    private void Ask(AnswerBatch answers, NextLogitsJob job, List<Piece> pieces)
-    {
-        pieces.ForEach(piece => _memory.Free(piece.Cache));
-        if (pieces.Find(piece => piece.Error is not null)?.Error is { } error)
-        {
-            job.Fail(error);
-            return;
-        }
-
-        answers.Add(job.Plan.RowsOf(job.Session.LastRow, pieces), job.Tokens, job.Complete, job.Fail);
+        return [.. taken.Select(job => new QuestionReading(job, _memory))];
     }
 
     private void Finish(AnswerBatch answers, PromptReading reading)
@@ -234,6 +197,14 @@ internal sealed class EngineWorker : IDisposable
                 job.Complete();
             },
             job.Fail);
+    }
+
+    private void RunPasses(List<Piece> pieces)
+    {
+        foreach (var pass in InPasses(pieces))
+        {
+            _passes.Run(pass);
+        }
     }
 
     /// <summary>Groups of pieces that fit one pass; more than one only where a single question is larger.</summary>

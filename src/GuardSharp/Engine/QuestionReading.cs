@@ -1,0 +1,75 @@
+namespace GuardSharp.Engine;
+
+/// <summary>A question whose continuations are being read: first what several begin with, then the rest of each. Belongs to the engine's thread.</summary>
+internal sealed class QuestionReading(NextLogitsJob job, CacheMemory memory)
+{
+    private readonly List<Piece> _stems = [];
+    private readonly List<Piece> _pieces = [];
+
+    public NextLogitsJob Job { get; } = job;
+
+    /// <summary>What is read first.</summary>
+    public IReadOnlyList<Piece> Stems => _stems;
+
+    /// <summary>What is read behind it.</summary>
+    public IReadOnlyList<Piece> Pieces => _pieces;
+
+    /// <summary>Why it cannot be answered.</summary>
+    public Exception? Error { get; private set; }
+
+    /// <summary>Makes the caches of the stems.</summary>
+    public void Begin() => Make(() =>
+    {
+        var prompt = Job.Session.Cache!;
+        foreach (var (ids, lastRows) in Job.Plan.Stems)
+        {
+            _stems.Add(new Piece(memory.Create(ids.Length, prompt, prompt.Length), ids, Job.Session.Pictures, 0, lastRows));
+        }
+    });
+
+    /// <summary>Makes the caches of the rest, which stand on the stems that were read.</summary>
+    public void Continue() => Make(() =>
+    {
+        Error ??= _stems.Find(stem => stem.Error is not null)?.Error;
+        foreach (var (stem, ids, lastRows) in Error is null ? Job.Plan.Read : [])
+        {
+            var below = stem < 0 ? Job.Session.Cache! : _stems[stem].Cache;
+            _pieces.Add(new Piece(memory.Create(ids.Length, below, below.Length), ids, Job.Session.Pictures, 0, lastRows));
+        }
+    });
+
+    /// <summary>Frees the caches, and hands the rows on or fails.</summary>
+    public void End(AnswerBatch answers)
+    {
+        Free();
+        if ((Error ?? _pieces.Find(piece => piece.Error is not null)?.Error) is { } error)
+        {
+            Job.Fail(error);
+            return;
+        }
+
+        answers.Add(Job.Plan.RowsOf(Job.Session.LastRow, _stems, _pieces), Job.Tokens, Job.Complete, Job.Fail);
+    }
+
+    private void Make(Action caches)
+    {
+        try
+        {
+            caches();
+        }
+        catch (Exception error)
+        {
+            // Out of memory: this question fails, its neighbours go on.
+            Error = error;
+            _pieces.ForEach(piece => memory.Free(piece.Cache));
+            _pieces.Clear();
+        }
+    }
+
+    private void Free()
+    {
+        // What stands on a stem first.
+        _pieces.ForEach(piece => memory.Free(piece.Cache));
+        _stems.ForEach(stem => memory.Free(stem.Cache));
+    }
+}
