@@ -16,7 +16,6 @@ internal sealed unsafe class BlockDotJob(Kernels kernels, BlockRowSums rowSums) 
     private int rows;
     private int threads;
     private int outputBlock;
-    private bool groups;
 
     public int Items => (weight!.Rows + outputBlock - 1) / outputBlock;
 
@@ -40,7 +39,6 @@ internal sealed unsafe class BlockDotJob(Kernels kernels, BlockRowSums rowSums) 
         (weight, kernel, rows, threads) = (matrix, dotKernel, input.Rows, workers);
         bias = offsets;
         y = (float*)result.Data;
-        groups = matrix.Layout.BlockPitch == Stored.BytesOf(matrix.Type);
         // About eight items per thread.
         outputBlock = Math.Max(4, matrix.Rows / (8 * threads));
         return (rows * RowBytes) + ((CorrectionsLength + ((long)threads * WorkerLength)) * sizeof(float)) + ((long)matrix.Blocks * kernel.Activations.Words * sizeof(int));
@@ -59,7 +57,7 @@ internal sealed unsafe class BlockDotJob(Kernels kernels, BlockRowSums rowSums) 
             new Span<float>(arranged.Scales, 2 * ListLength).Clear();
             Corrections[row] = RowQuantiser.Run(
                 (float*)input.Data + ((long)row * input.Columns), input.Columns, kernel!.Activations, words, arranged.Scales, 1, weight!.Activations);
-            kernel.Arrange(words, weight.Blocks, groups, arranged.Activations, arranged.Scales, arranged.Starts);
+            kernel.Arrange(words, weight.Blocks, arranged.Activations, arranged.Scales, arranged.Starts);
         }
     }
 
@@ -76,8 +74,9 @@ internal sealed unsafe class BlockDotJob(Kernels kernels, BlockRowSums rowSums) 
                 Stored.WriteScales(kernels, weight, output + i, 0, weight.Blocks, scales + (i * ListLength));
             }
 
+            Stored.FetchScales(weight, output + Batch, Batch);
             var source = (byte*)layout.Numbers + (output * layout.RowPitch);
-            var stored = new StoredRows(source, count, (nint)layout.RowPitch, weight.Blocks, layout.BlockPitch, groups, scales);
+            var stored = new StoredRows(source, count, (nint)layout.RowPitch, weight.Blocks, layout.BlockPitch, scales);
             for (var row = 0; row < rows; row++)
             {
                 var target = y + ((long)row * weight.Rows) + output;

@@ -1,4 +1,5 @@
 using System.Runtime.CompilerServices;
+using System.Runtime.Intrinsics.X86;
 
 namespace GuardSharp.Tensors.Cpu.Blocks;
 
@@ -20,11 +21,10 @@ internal abstract unsafe class BlockDotKernel
     /// <summary>Brings rounded activations into the order that the products read them in.</summary>
     /// <param name="words">[blocks, Words].</param>
     /// <param name="blocks">Number of blocks.</param>
-    /// <param name="groups">Whether the weights' blocks lie without gaps, so that groups of them are read at once.</param>
     /// <param name="activations">[blocks, BlockBytes].</param>
     /// <param name="scales">Their scales, one a block.</param>
     /// <param name="starts">What each block's sum begins with, scaled.</param>
-    public abstract void Arrange(int* words, int blocks, bool groups, byte* activations, float* scales, float* starts);
+    public abstract void Arrange(int* words, int blocks, byte* activations, float* scales, float* starts);
 
     /// <summary>The scaled sums over the blocks of some weight rows.</summary>
     /// <param name="weights">The rows.</param>
@@ -39,9 +39,8 @@ internal abstract unsafe class BlockDotKernel
 /// <param name="rowPitch">Bytes between two rows.</param>
 /// <param name="blocks">Blocks of a row.</param>
 /// <param name="pitch">Bytes between two blocks.</param>
-/// <param name="groups">As the activations were arranged.</param>
 /// <param name="scales">Scales [count, ListLength].</param>
-internal readonly unsafe struct StoredRows(byte* first, int count, nint rowPitch, int blocks, int pitch, bool groups, float* scales)
+internal readonly unsafe struct StoredRows(byte* first, int count, nint rowPitch, int blocks, int pitch, float* scales)
 {
     public readonly byte* First = first;
     public readonly float* Scales = scales;
@@ -49,7 +48,6 @@ internal readonly unsafe struct StoredRows(byte* first, int count, nint rowPitch
     public readonly int Count = count;
     public readonly int Blocks = blocks;
     public readonly int Pitch = pitch;
-    public readonly bool Groups = groups;
 }
 
 /// <summary>A row of activations as a <see cref="BlockDotKernel"/> reads it.</summary>
@@ -72,6 +70,10 @@ internal sealed unsafe class BlockDotKernel<TDot, TSimd, TVector> : BlockDotKern
     where TVector : struct
 {
     private const int HalfBlock = BlockWeight.BlockSize / 2;
+    private const int CacheLine = 64;
+
+    // Far enough for the memory's latency at full speed.
+    private const int FetchAhead = 4096;
 
     public override string Name => TDot.Name;
 
@@ -79,10 +81,10 @@ internal sealed unsafe class BlockDotKernel<TDot, TSimd, TVector> : BlockDotKern
 
     public override int ListLength(int blocks) => (blocks + TSimd.Lanes - 1) / TSimd.Lanes * TSimd.Lanes;
 
-    public override void Arrange(int* words, int blocks, bool groups, byte* activations, float* scales, float* starts)
+    public override void Arrange(int* words, int blocks, byte* activations, float* scales, float* starts)
     {
         var format = TDot.Activations;
-        var grouped = groups && TDot.Group > 1 ? blocks / TDot.Group * TDot.Group : 0;
+        var grouped = TDot.Group > 1 ? blocks / TDot.Group * TDot.Group : 0;
         for (var block = 0; block < blocks; block++, words += format.Words)
         {
             var hasStart = format.Start != BlockStart.None;
@@ -129,23 +131,24 @@ internal sealed unsafe class BlockDotKernel<TDot, TSimd, TVector> : BlockDotKern
 
         var activations = row.Activations;
         var bytes = TDot.Activations.Steps * sizeof(int);
-        if (TDot.Group > 1 && weights.Groups)
+        if (TDot.Group > 1)
         {
             for (; blocks >= 2 * TDot.Group; blocks -= 2 * TDot.Group)
             {
-                even = TSimd.MultiplyAdd(TDot.Several(source, activations), TDot.Factors(factors), even);
-                source += TDot.Group * HalfBlock;
+                Fetch(source);
+                even = TSimd.MultiplyAdd(TDot.Several(source, weights.Pitch, activations), TDot.Factors(factors), even);
+                source += TDot.Group * (nint)weights.Pitch;
                 activations += TDot.Group * bytes;
-                odd = TSimd.MultiplyAdd(TDot.Several(source, activations), TDot.Factors(factors + TDot.Group), odd);
-                source += TDot.Group * HalfBlock;
+                odd = TSimd.MultiplyAdd(TDot.Several(source, weights.Pitch, activations), TDot.Factors(factors + TDot.Group), odd);
+                source += TDot.Group * (nint)weights.Pitch;
                 activations += TDot.Group * bytes;
                 factors += 2 * TDot.Group;
             }
 
             if (blocks >= TDot.Group)
             {
-                even = TSimd.MultiplyAdd(TDot.Several(source, activations), TDot.Factors(factors), even);
-                source += TDot.Group * HalfBlock;
+                even = TSimd.MultiplyAdd(TDot.Several(source, weights.Pitch, activations), TDot.Factors(factors), even);
+                source += TDot.Group * (nint)weights.Pitch;
                 activations += TDot.Group * bytes;
                 factors += TDot.Group;
                 blocks -= TDot.Group;
@@ -168,5 +171,16 @@ internal sealed unsafe class BlockDotKernel<TDot, TSimd, TVector> : BlockDotKern
         }
 
         return TSimd.Sum(TSimd.Add(even, odd));
+    }
+
+    /// <summary>Asks for the weights of a later row: a processor's own prefetching stops at every page.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static void Fetch(byte* source)
+    {
+        if (Sse.IsSupported)
+        {
+            Sse.Prefetch0(source + FetchAhead);
+            Sse.Prefetch0(source + FetchAhead + CacheLine);
+        }
     }
 }

@@ -20,7 +20,7 @@ internal readonly unsafe struct WordDot512 : IBlockDot<Vector512<float>>
     public static Vector512<float> One(byte* weights, byte* activations) => Avx512F.ConvertToVector512Single(
         Avx512BW.MultiplyAddAdjacent(Avx512BW.ConvertToVector512Int16(Vector256.Load((sbyte*)weights)), Vector512.Load((short*)activations)));
 
-    public static Vector512<float> Several(byte* weights, byte* activations) => One(weights, activations);
+    public static Vector512<float> Several(byte* weights, nint pitch, byte* activations) => One(weights, activations);
 
     public static Vector512<float> Factors(float* factors) => Vector512.Create(*factors);
 }
@@ -40,7 +40,7 @@ internal readonly unsafe struct VnniDot : IBlockDot<Vector256<float>>
     public static Vector256<float> One(byte* weights, byte* activations) => Avx.ConvertToVector256Single(
         AvxVnni.MultiplyWideningAndAdd(Vector256<int>.Zero, Stored.Unsigned<EightBits>(weights), Vector256.Load((sbyte*)activations)));
 
-    public static Vector256<float> Several(byte* weights, byte* activations) => One(weights, activations);
+    public static Vector256<float> Several(byte* weights, nint pitch, byte* activations) => One(weights, activations);
 
     public static Vector256<float> Factors(float* factors) => Vector256.Create(*factors);
 }
@@ -64,7 +64,7 @@ internal readonly unsafe struct WordDot256 : IBlockDot<Vector256<float>>
         return Avx.ConvertToVector256Single(low + high);
     }
 
-    public static Vector256<float> Several(byte* weights, byte* activations) => One(weights, activations);
+    public static Vector256<float> Several(byte* weights, nint pitch, byte* activations) => One(weights, activations);
 
     public static Vector256<float> Factors(float* factors) => Vector256.Create(*factors);
 }
@@ -88,7 +88,7 @@ internal readonly unsafe struct ArmDot<TStorage> : IBlockDot<Vector128<float>> w
         return Vector128.ConvertToSingle(Dp.DotProduct(sum, high, Vector128.Load((sbyte*)activations + 16)));
     }
 
-    public static Vector128<float> Several(byte* weights, byte* activations) => One(weights, activations);
+    public static Vector128<float> Several(byte* weights, nint pitch, byte* activations) => One(weights, activations);
 
     public static Vector128<float> Factors(float* factors) => Vector128.Create(*factors);
 }
@@ -115,7 +115,7 @@ internal readonly unsafe struct PlainDot<TStorage> : IBlockDot<Vector128<float>>
         return Vector128.ConvertToSingle(Words128.MultiplyAdd(sum, Vector128.WidenUpper(high).AsInt32(), Vector128.Load(x + 24).AsInt32()));
     }
 
-    public static Vector128<float> Several(byte* weights, byte* activations) => One(weights, activations);
+    public static Vector128<float> Several(byte* weights, nint pitch, byte* activations) => One(weights, activations);
 
     public static Vector128<float> Factors(float* factors) => Vector128.Create(*factors);
 }

@@ -23,9 +23,10 @@ internal unsafe interface IBlockDot<TVector> where TVector : struct
     static abstract TVector One(byte* weights, byte* activations);
 
     /// <summary>The dot products of the blocks of a group, each spread over its share of the lanes.</summary>
-    /// <param name="weights">The blocks as stored, without gaps.</param>
+    /// <param name="weights">The blocks as stored.</param>
+    /// <param name="pitch">Bytes between two of them.</param>
     /// <param name="activations">Their activations.</param>
-    static abstract TVector Several(byte* weights, byte* activations);
+    static abstract TVector Several(byte* weights, nint pitch, byte* activations);
 
     /// <summary>The factors of the blocks of a group, in the lanes that <see cref="Several"/> spreads them over.</summary>
     static abstract TVector Factors(float* factors);

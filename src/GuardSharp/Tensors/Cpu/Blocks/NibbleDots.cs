@@ -23,9 +23,13 @@ internal readonly unsafe struct NibbleDot512 : IBlockDot<Vector512<float>>
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Vector512<float> Several(byte* weights, byte* activations)
+    public static Vector512<float> Several(byte* weights, nint pitch, byte* activations)
     {
-        var pairs = Vector512.Load(weights);
+        var pairs = pitch == 16
+            ? Vector512.Load(weights)
+            : Vector512.Create(
+                Vector256.Create(Vector128.Load(weights), Vector128.Load(weights + pitch)),
+                Vector256.Create(Vector128.Load(weights + (2 * pitch)), Vector128.Load(weights + (3 * pitch))));
         var mask = Vector512.Create((byte)0xF);
         var low = Avx512BW.MultiplyAddAdjacent(pairs & mask, Vector512.Load((sbyte*)activations));
         var high = Avx512BW.MultiplyAddAdjacent(Vector512.ShiftRightLogical(pairs.AsUInt16(), 4).AsByte() & mask, Vector512.Load((sbyte*)activations + 64));
@@ -53,9 +57,9 @@ internal readonly unsafe struct NibbleDot256 : IBlockDot<Vector256<float>>
         Finish(Avx2.MultiplyAddAdjacent(Stored.Unsigned<FourBits>(weights), Vector256.Load((sbyte*)activations)));
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Vector256<float> Several(byte* weights, byte* activations)
+    public static Vector256<float> Several(byte* weights, nint pitch, byte* activations)
     {
-        var pairs = Vector256.Load(weights);
+        var pairs = pitch == 16 ? Vector256.Load(weights) : Vector256.Create(Vector128.Load(weights), Vector128.Load(weights + pitch));
         var mask = Vector256.Create((byte)0xF);
         var low = Avx2.MultiplyAddAdjacent(pairs & mask, Vector256.Load((sbyte*)activations));
         return Finish(low + Avx2.MultiplyAddAdjacent(Vector256.ShiftRightLogical(pairs.AsUInt16(), 4).AsByte() & mask, Vector256.Load((sbyte*)activations + 32)));

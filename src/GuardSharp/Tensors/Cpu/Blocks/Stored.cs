@@ -1,5 +1,6 @@
 using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
+using System.Runtime.Intrinsics.X86;
 
 namespace GuardSharp.Tensors.Cpu.Blocks;
 
@@ -7,6 +8,8 @@ namespace GuardSharp.Tensors.Cpu.Blocks;
 internal static unsafe class Stored
 {
     private const int Size = BlockWeight.BlockSize;
+    private const int ScalesAtOnce = 64;
+    private const int CacheLine = 64;
 
     /// <summary>Bytes of a block.</summary>
     public static int BytesOf(BlockType type) => type == BlockType.Int4 ? Size / 2 : Size;
@@ -65,6 +68,7 @@ internal static unsafe class Stored
     /// <param name="first">The first block.</param>
     /// <param name="count">Number of blocks.</param>
     /// <param name="target">A scale for each block.</param>
+    [SkipLocalsInit]
     public static void WriteScales(Kernels kernels, BlockWeight weight, int row, int first, int count, float* target)
     {
         var layout = weight.Layout;
@@ -75,9 +79,35 @@ internal static unsafe class Stored
             return;
         }
 
-        for (var block = 0; block < count; block++)
+        var gathered = stackalloc ushort[ScalesAtOnce];
+        for (var start = 0; start < count; start += ScalesAtOnce)
         {
-            target[block] = (float)Unsafe.ReadUnaligned<Half>(source + ((long)((first + block) / layout.BlocksPerScale) * layout.ScalePitch));
+            var length = Math.Min(ScalesAtOnce, count - start);
+            for (var block = 0; block < length; block++)
+            {
+                // The division only where it is needed: it would cost as much as the block's product.
+                var scale = first + start + block;
+                scale = layout.BlocksPerScale == 1 ? scale : scale / layout.BlocksPerScale;
+                gathered[block] = Unsafe.ReadUnaligned<ushort>(source + ((nint)scale * layout.ScalePitch));
+            }
+
+            // A vector of halves at a time: one by one their conversion would cost more than the block's product.
+            kernels.Widen((byte*)gathered, WeightType.F16, target + start, length);
+        }
+    }
+
+    /// <summary>Asks for the scales of neighbouring rows, where they lie apart from the numbers, before they are needed.</summary>
+    public static void FetchScales(BlockWeight weight, int row, int count)
+    {
+        if (!Sse.IsSupported || weight.Layout.ScalePitch != sizeof(ushort))
+        {
+            return;
+        }
+
+        var source = (byte*)weight.Layout.Scales + (row * weight.Layout.ScaleRowPitch);
+        for (long i = 0; i < count * weight.Layout.ScaleRowPitch; i += CacheLine)
+        {
+            Sse.Prefetch0(source + i);
         }
     }
 
