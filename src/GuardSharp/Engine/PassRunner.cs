@@ -68,7 +68,7 @@ internal sealed class PassRunner(ITensorOps ops, IGuardNetwork network, TileToke
         var logits = network.Logits(ops.Upload(all, rows.Count, hidden), wanted);
         var values = new float[logits.Length];
         ops.Read(logits, values);
-        return [.. values.Chunk(logits.Columns)];
+        return rows.Count == 1 ? [values] : [.. values.Chunk(logits.Columns)];
     }
 
     private void Pass(IReadOnlyList<Piece> pieces)

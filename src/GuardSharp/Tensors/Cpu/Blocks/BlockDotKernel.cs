@@ -72,9 +72,6 @@ internal sealed unsafe class BlockDotKernel<TDot, TSimd, TVector> : BlockDotKern
     private const int HalfBlock = BlockWeight.BlockSize / 2;
     private const int CacheLine = 64;
 
-    // Far enough for the memory's latency at full speed.
-    private const int FetchAhead = 4096;
-
     public override string Name => TDot.Name;
 
     public override ActivationFormat Activations => TDot.Activations;
@@ -179,8 +176,8 @@ internal sealed unsafe class BlockDotKernel<TDot, TSimd, TVector> : BlockDotKern
     {
         if (Sse.IsSupported)
         {
-            Sse.Prefetch0(source + FetchAhead);
-            Sse.Prefetch0(source + FetchAhead + CacheLine);
+            Sse.Prefetch0(source + Stored.FetchAhead);
+            Sse.Prefetch0(source + Stored.FetchAhead + CacheLine);
         }
     }
 }
