@@ -27,7 +27,8 @@ internal static class NetworkBenchmark
             contestants.Add(($"{type}, 16 tokens one by one", perToken * 16, () =>
             {
                 for (var i = 0; i < 16; i++) Read(ops, network, cache, tokens + i, 1);
-            }));
+            }
+            ));
         }
 
         Stopwatches.Compare($"{model}, {threads} threads: layers only, no logits", rounds, contestants);

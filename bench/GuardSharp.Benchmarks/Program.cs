@@ -1,9 +1,9 @@
 using System.Globalization;
 using BenchmarkDotNet.Running;
 using GuardSharp.Benchmarks;
-using GuardSharp.Tensors;
 using GuardSharp.Benchmarks.Kernels;
 using GuardSharp.Benchmarks.Peers;
+using GuardSharp.Tensors;
 
 const string usage = """
     usage: verdicts | flat MODEL_FOLDER [COUNT] [THREADS]

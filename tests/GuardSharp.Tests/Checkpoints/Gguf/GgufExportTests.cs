@@ -59,7 +59,13 @@ public sealed class GgufExportTests : IDisposable
         using var checkpoint = Checkpoint.Open(TestFiles.Golden("llama-tiny", "tied"));
         var manifest = new GuardManifest
         {
-            Name = "made-up", Version = "3", Codes = ["S1", "S2"], Threshold = 0.7, Temperature = 1.5, Synthetic = true, WeightsSha256 = new string('a', 64),
+            Name = "made-up",
+            Version = "3",
+            Codes = ["S1", "S2"],
+            Threshold = 0.7,
+            Temperature = 1.5,
+            Synthetic = true,
+            WeightsSha256 = new string('a', 64),
         };
         var export = new GgufExport(checkpoint, Config(TestFiles.Golden("llama-tiny", "tied")), new GgufForm(TensorType.F16), null, manifest);
         export.Write(ModelPath, _ => { }, CancellationToken.None);
