@@ -105,7 +105,8 @@ internal sealed class LoadedModel : IDisposable
         var checkpoint = Checkpoint.Open(folder);
         try
         {
-            // Compiling what is checked takes longer than the check: it runs beside the reading of configuration and tokenizer, and waits for nobody.
+            // Compiling what is checked takes longer than the check: it runs beside the reading of configuration and tokenizer.
+            // Loading is synchronous; the task waits for nobody, so waiting for it here cannot hang.
             var kernels = backend is null ? Task.Run(KernelChoice.ForThisMachine) : null;
             TensorBackend Backend(KeyValueType keyValues) =>
                 backend ?? (weights => (new CpuOps(options.Threads, kernels!.GetAwaiter().GetResult(), keyValues), weights));

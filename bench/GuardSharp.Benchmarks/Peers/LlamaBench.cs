@@ -22,6 +22,7 @@ internal sealed class LlamaBench(string program, int threads)
         process.WaitForExit();
         if (process.ExitCode != 0)
         {
+            // The process has ended, so its last words are there.
             throw new InvalidOperationException($"{program} {string.Join(' ', arguments)}: {complaints.GetAwaiter().GetResult()}");
         }
 

@@ -1,6 +1,6 @@
 namespace GuardSharp.Tensors;
 
-/// <summary>The numbers of a <see cref="BlockWeight"/> in single precision, for backends without kernels for it, and for tests.</summary>
+/// <summary>The numbers of a <see cref="BlockWeight"/> in single precision: rows of an embedding, and backends without kernels for it.</summary>
 internal static unsafe class BlockNumbers
 {
     /// <summary>Writes a row: whole number times scale.</summary>

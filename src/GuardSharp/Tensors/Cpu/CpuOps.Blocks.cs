@@ -53,23 +53,4 @@ internal sealed unsafe partial class CpuOps
         packing.Complete(key);
         arena.Free(words);
     }
-
-    /// <summary>Writes one row of a quantised weight as float32.</summary>
-    private void WriteRow(BlockWeight weight, int row, float* destination)
-    {
-        const int piece = 16;
-        var numbers = stackalloc sbyte[piece * BlockWeight.BlockSize];
-        var scales = stackalloc float[piece];
-        for (var first = 0; first < weight.Blocks; first += piece)
-        {
-            var count = Math.Min(piece, weight.Blocks - first);
-            Stored.Write(weight, row, first, count, WeightForm.Signed, (byte*)numbers);
-            Stored.WriteScales(kernels, weight, row, first, count, scales);
-            var columns = Math.Min(count * BlockWeight.BlockSize, weight.Columns - (first * BlockWeight.BlockSize));
-            for (var i = 0; i < columns; i++)
-            {
-                destination[(first * BlockWeight.BlockSize) + i] = scales[i / BlockWeight.BlockSize] * numbers[i];
-            }
-        }
-    }
 }

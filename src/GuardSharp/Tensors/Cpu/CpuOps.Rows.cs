@@ -90,7 +90,7 @@ internal sealed unsafe partial class CpuOps
 
         if (weight is BlockWeight blocks)
         {
-            WriteRow(blocks, row, destination);
+            BlockNumbers.Row(blocks, row, new Span<float>(destination, blocks.Columns));
             return;
         }
 
