@@ -7,6 +7,9 @@ namespace GuardSharp.Benchmarks.Peers;
 /// <summary>GuardSharp's side of the comparison: one model, with its caches and without.</summary>
 internal sealed class GuardRunner(string path, int threads) : IAsyncDisposable
 {
+    // As many tokens as Llama Guard's answers are made of: safe, unsafe, S, the digits, comma, newline, end.
+    private const int AnswerTokens = 20;
+
     private static readonly string[] endings = [" a", " the", "!", "?", "x", " 7"];
 
     private string? opening;
@@ -50,8 +53,8 @@ internal sealed class GuardRunner(string path, int threads) : IAsyncDisposable
 
     private EncodedPrompt Render(string text) => cold.Encode(cold.Render(Conversation.OfUser(text), cold.DefaultPolicy), [], CancellationToken.None);
 
-    /// <summary>Tokens a second: reading a prompt with the logits behind it, and one after the other behind a short one.</summary>
-    public async Task<(double Reading, double Writing)> SpeedAsync(int prompt, int generated)
+    /// <summary>Tokens a second: reading a prompt with the logits behind it, and one after the other behind a short one with all logits, or with those that an answer can hold.</summary>
+    public async Task<(double Reading, double Writing, double Answering)> SpeedAsync(int prompt, int generated)
     {
         var random = new Random(7);
         int[] ids = [.. Enumerable.Range(0, prompt).Select(_ => random.Next(1000))];
@@ -62,14 +65,19 @@ internal sealed class GuardRunner(string path, int threads) : IAsyncDisposable
         }
 
         var reading = prompt / Stopwatch.GetElapsedTime(started).TotalSeconds;
+        return (reading, await WriteAsync(ids, generated, []), await WriteAsync(ids, generated, ids[..AnswerTokens]));
+    }
+
+    private async Task<double> WriteAsync(int[] ids, int generated, int[] wanted)
+    {
         using var start = await cold.Engine.ReadAsync(new EncodedPrompt([], ids[..1], []), CancellationToken.None);
-        started = Stopwatch.GetTimestamp();
+        var started = Stopwatch.GetTimestamp();
         for (var i = 0; i < generated; i++)
         {
-            await start.NextLogitsAsync([[ids[i % ids.Length]]], [], CancellationToken.None);
+            await start.NextLogitsAsync([[ids[i % ids.Length]]], wanted, CancellationToken.None);
         }
 
-        return (reading, generated / Stopwatch.GetElapsedTime(started).TotalSeconds);
+        return generated / Stopwatch.GetElapsedTime(started).TotalSeconds;
     }
 
     /// <summary>What a verdict with all categories takes.</summary>
@@ -77,14 +85,13 @@ internal sealed class GuardRunner(string path, int threads) : IAsyncDisposable
     /// <param name="cached">Whether keys and values of policies and conversations are kept.</param>
     public Task<Cost> JudgeAsync(Conversation conversation, bool cached) => Cost.OfAsync(() => (cached ? warm : cold).ClassifyAsync(conversation));
 
-    /// <summary>What the logits behind a prompt take: what a server does for one token.</summary>
+    /// <summary>What "safe or unsafe" behind a prompt takes: a server's one token, and all that a text asks for which is found safe.</summary>
     /// <param name="ids">The prompt.</param>
     /// <param name="prefix">Ids at its beginning whose keys and values are kept; 0: none.</param>
-    public Task<Cost> ReadAsync(int[] ids, int prefix) => Cost.OfAsync(async () =>
+    public Task<Cost> AnswerAsync(int[] ids, int prefix) => Cost.OfAsync(async () =>
     {
         var guard = prefix > 0 ? warm : cold;
-        using var session = await guard.Engine.ReadAsync(new EncodedPrompt(ids[..prefix], ids[prefix..], []), CancellationToken.None);
-        await session.NextLogitsAsync([[]], [], CancellationToken.None);
+        using var session = await guard.Engine.ReadAsync(new EncodedPrompt(ids[..prefix], ids[prefix..], []), CancellationToken.None, ids[..2]);
     });
 
     public async ValueTask DisposeAsync()

@@ -76,8 +76,10 @@ public sealed class RoomTests
     [Theory]
     [InlineData("GuardSharp", "")]
     [InlineData("GuardSharp.Evaluation", "GuardSharp")]
+    [InlineData("GuardSharp.Extensions.AI", "GuardSharp")]
+    [InlineData("GuardSharp.Server", "GuardSharp GuardSharp.Extensions.AI")]
     [InlineData("GuardSharp.Torch", "GuardSharp")]
-    [InlineData("GuardSharp.Cli", "GuardSharp GuardSharp.Evaluation")]
+    [InlineData("GuardSharp.Cli", "GuardSharp GuardSharp.Evaluation GuardSharp.Server")]
     [InlineData("GuardSharp.Lab", "GuardSharp GuardSharp.Evaluation GuardSharp.Torch")]
     public void Projects_know_only_whom_the_plan_allows(string project, string allowed)
     {
