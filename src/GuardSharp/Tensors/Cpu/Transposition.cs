@@ -77,16 +77,26 @@ internal static unsafe class Transposition
     private static (Vector128<float> C0, Vector128<float> C1, Vector128<float> C2, Vector128<float> C3) Square(
         Vector128<float> r0, Vector128<float> r1, Vector128<float> r2, Vector128<float> r3)
     {
-        var low01 = UnpackLow(r0, r1).AsDouble();
-        var low23 = UnpackLow(r2, r3).AsDouble();
-        var high01 = UnpackHigh(r0, r1).AsDouble();
-        var high23 = UnpackHigh(r2, r3).AsDouble();
-        return (
-            Vector128.Create(low01.GetLower(), low23.GetLower()).AsSingle(),
-            Vector128.Create(low01.GetUpper(), low23.GetUpper()).AsSingle(),
-            Vector128.Create(high01.GetLower(), high23.GetLower()).AsSingle(),
-            Vector128.Create(high01.GetUpper(), high23.GetUpper()).AsSingle());
+        var (low01, low23) = (UnpackLow(r0, r1), UnpackLow(r2, r3));
+        var (high01, high23) = (UnpackHigh(r0, r1), UnpackHigh(r2, r3));
+        return (LowHalves(low01, low23), HighHalves(low01, low23), LowHalves(high01, high23), HighHalves(high01, high23));
     }
+
+    // Vectors made of halves would go through memory, where two narrow stores cannot be forwarded to a wide load.
+
+    /// <summary>a0 a1 b0 b1.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static Vector128<float> LowHalves(Vector128<float> a, Vector128<float> b) =>
+        Sse.IsSupported ? Sse.MoveLowToHigh(a, b)
+        : AdvSimd.Arm64.IsSupported ? AdvSimd.Arm64.ZipLow(a.AsDouble(), b.AsDouble()).AsSingle()
+        : Vector128.Create(a.GetLower(), b.GetLower());
+
+    /// <summary>a2 a3 b2 b3.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static Vector128<float> HighHalves(Vector128<float> a, Vector128<float> b) =>
+        Sse.IsSupported ? Sse.MoveHighToLow(b, a)
+        : AdvSimd.Arm64.IsSupported ? AdvSimd.Arm64.ZipHigh(a.AsDouble(), b.AsDouble()).AsSingle()
+        : Vector128.Create(a.GetUpper(), b.GetUpper());
 
     /// <summary>a0 b0 a1 b1.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

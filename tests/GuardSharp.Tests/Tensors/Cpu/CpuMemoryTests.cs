@@ -41,9 +41,15 @@ public sealed class CpuMemoryTests : IDisposable
         using var ops = new CpuOps(threads);
         var layer = new TestLayer(ops, numbers);
         Pass();
-        var before = GC.GetAllocatedBytesForCurrentThread();
-        for (var pass = 0; pass < 10; pass++) Pass();
-        Assert.Equal(0, GC.GetAllocatedBytesForCurrentThread() - before);
+        // A collection that other tests cause counts what was left of this thread's 8 KB quantum as allocated: what allocates does so in every round.
+        Assert.Contains(0, Enumerable.Range(0, 5).Select(_ => Allocated()).ToArray());
+
+        long Allocated()
+        {
+            var before = GC.GetAllocatedBytesForCurrentThread();
+            for (var pass = 0; pass < 10; pass++) Pass();
+            return GC.GetAllocatedBytesForCurrentThread() - before;
+        }
 
         void Pass()
         {

@@ -70,6 +70,8 @@ internal sealed unsafe class BlockPanelJob(Kernels kernels, BlockPackJob pack, B
                 Stored.WriteScales(kernels, weight, firstOutput + row, block, blocks, scales + (row * InputBlocks));
             }
 
+            var fetched = 0;
+            var perTile = RowsToFetch(outputs, endPanel - firstPanel);
             for (var panel = firstPanel; panel < endPanel; panel++)
             {
                 var vectors = pack.Vectors(panel);
@@ -77,6 +79,11 @@ internal sealed unsafe class BlockPanelJob(Kernels kernels, BlockPackJob pack, B
                 var tiles = sums + ((panel - firstPanel) * TileFloats);
                 for (var row = 0; row < outputs; row += kernel.TileRows)
                 {
+                    for (var end = Math.Min(outputs, fetched + perTile); fetched < end; fetched++)
+                    {
+                        Fetch(firstOutput, outputs, block, fetched);
+                    }
+
                     var factors = new BlockFactors(numbers + ((long)row * RowBytes), RowBytes, scales + (row * InputBlocks), InputBlocks);
                     kernel.Tile(factors, pack.Panel(panel, block), pack.Scales(panel, block), blocks, tiles + ((long)row * width),
                         Math.Min(kernel.TileRows, outputs - row), vectors);
@@ -92,6 +99,24 @@ internal sealed unsafe class BlockPanelJob(Kernels kernels, BlockPackJob pack, B
         if (weight.Activations == ActivationRounding.Token)
         {
             Correct(firstPanel * pack.PanelRows, Math.Min(pack.Rows, endPanel * pack.PanelRows), firstOutput, outputs);
+        }
+    }
+
+    /// <summary>How many rows of the following block of weights each tile asks for, so that all are on their way when the last one is computed.</summary>
+    private int RowsToFetch(int outputs, int panels)
+    {
+        var tiles = panels * ((outputs + kernel!.TileRows - 1) / kernel.TileRows);
+        return (outputs + tiles - 1) / tiles;
+    }
+
+    /// <summary>Asks the memory for a row of the block of weights that follows: bringing it into the kernel's form would otherwise wait for each row.</summary>
+    private void Fetch(int firstOutput, int outputs, int block, int row)
+    {
+        var next = block + InputBlocks < pack.Blocks ? block + InputBlocks : 0;
+        var output = next == 0 ? firstOutput + outputs + row : firstOutput + row;
+        if (output < weight!.Rows)
+        {
+            Stored.Fetch(weight, output, next, Math.Min(InputBlocks, pack.Blocks - next));
         }
     }
 
