@@ -2,8 +2,9 @@ namespace GuardSharp.Engine;
 
 /// <summary>Which continuations have to be read, and what of them is read once for several.</summary>
 /// <remarks>
-/// One that another begins with is read with it, for the row behind each token is computed anyway. Where many begin alike (fourteen categories behind the
-/// same list) that stem is read first, and the rest of each stands on it. A stem costs a pass, so there are some only where enough rows are saved.
+/// One that another begins with is read with it, for the row behind each token is computed anyway. What earlier questions about the prompt have
+/// read is not read again. Where many others begin alike (fourteen categories behind the same list) that stem is read first, and the rest of each
+/// stands on it. A stem costs a pass, so there are some only where enough rows are saved.
 /// </remarks>
 internal sealed class ContinuationPlan
 {
@@ -14,10 +15,12 @@ internal sealed class ContinuationPlan
     private readonly List<int> _shortest = [];
     private readonly List<int[]> _stems = [];
     private readonly int[] _stemOf;
+    private readonly (int Branch, int Length)[] _known;
     private readonly (int Piece, int Length)[] _places;
 
     /// <param name="continuations">Ids behind the prompt; empty ones need no reading.</param>
-    public ContinuationPlan(IReadOnlyList<int[]> continuations)
+    /// <param name="branches">What is known of earlier questions, oldest first.</param>
+    public ContinuationPlan(IReadOnlyList<int[]> continuations, IReadOnlyList<Branch> branches)
     {
         _places = new (int, int)[continuations.Count];
         foreach (var i in Enumerable.Range(0, continuations.Count).Where(i => continuations[i].Length > 0).OrderByDescending(i => continuations[i].Length))
@@ -36,8 +39,9 @@ internal sealed class ContinuationPlan
             _places[i] = (piece, ids.Length);
         }
 
+        _known = [.. _read.Select((ids, piece) => Known(ids, _shortest[piece] - 1, branches))];
         _stemOf = FindStems();
-        Rows = _stems.Sum(ids => ids.Length) + Read.Sum(piece => piece.Ids.Length);
+        Rows = _stems.Sum(ids => ids.Length) + _read.Select((ids, piece) => ids.Length - Start(piece)).Sum();
     }
 
     /// <summary>Rows that are added to passes.</summary>
@@ -46,11 +50,11 @@ internal sealed class ContinuationPlan
     /// <summary>What is read first, and how many rows are needed of each, counted from the last.</summary>
     public IEnumerable<(int[] Ids, int LastRows)> Stems => _stems.Select((ids, stem) => (ids, ids.Length - ShortestOn(stem) + 1));
 
-    /// <summary>What is read behind a stem, or behind the prompt (-1), and how many rows are needed of each, counted from the last.</summary>
-    public IEnumerable<(int Stem, int[] Ids, int LastRows)> Read => _read.Select((ids, piece) =>
+    /// <summary>What is read behind a stem, behind the first ids of a branch, or behind the prompt (both -1).</summary>
+    public IEnumerable<PlannedPiece> Read => _read.Select((ids, piece) =>
     {
-        var start = StemLength(piece);
-        return (_stemOf[piece], ids[start..], ids.Length - Math.Max(_shortest[piece], start + 1) + 1);
+        var start = Start(piece);
+        return new PlannedPiece(_stemOf[piece], _known[piece].Branch, start, ids, ids.Length - Math.Max(_shortest[piece], start + 1) + 1);
     });
 
     /// <summary>The row behind each continuation.</summary>
@@ -69,17 +73,36 @@ internal sealed class ContinuationPlan
             : pieces[place.Piece].Rows[^(_read[place.Piece].Length - place.Length + 1)];
     })];
 
+    // Ids of a piece that are read elsewhere.
+    private int Start(int piece) => Math.Max(StemLength(piece), _known[piece].Length);
+
+    /// <summary>The oldest branch that has most of a continuation's first ids: it holds the last of them itself, while later ones may stand on it.</summary>
+    private static (int Branch, int Length) Known(int[] ids, int most, IReadOnlyList<Branch> branches)
+    {
+        var (best, length) = (-1, 0);
+        for (var i = 0; i < branches.Count; i++)
+        {
+            var common = Math.Min(most, ids.AsSpan().CommonPrefixLength(branches[i].Ids));
+            if (common > length)
+            {
+                (best, length) = (i, common);
+            }
+        }
+
+        return (best, length);
+    }
+
     private int StemLength(int piece) => _stemOf[piece] < 0 ? 0 : _stems[_stemOf[piece]].Length;
 
     private int ShortestOn(int stem) =>
         Enumerable.Range(0, _read.Count).Where(piece => _stemOf[piece] == stem).Min(piece => Math.Min(_shortest[piece], _stems[stem].Length));
 
-    /// <summary>The stem of each piece: what it shares with the neighbour, in the order of a dictionary, that it shares most with.</summary>
+    /// <summary>The stem of each piece of which nothing is known: what it shares with the neighbour, in the order of a dictionary, that it shares most with.</summary>
     private int[] FindStems()
     {
         var stemOf = new int[_read.Count];
         Array.Fill(stemOf, -1);
-        int[] order = [.. Enumerable.Range(0, _read.Count)];
+        int[] order = [.. Enumerable.Range(0, _read.Count).Where(piece => _known[piece].Branch < 0)];
         Array.Sort(order, (a, b) => _read[a].AsSpan().SequenceCompareTo(_read[b]));
         var saved = 0;
         for (var i = 0; i < order.Length; i++)
@@ -111,4 +134,16 @@ internal sealed class ContinuationPlan
 
         return stemOf;
     }
+}
+
+/// <summary>A continuation, or several of which one begins with the others, as it is read.</summary>
+/// <param name="Stem">The stem it stands on; -1: none.</param>
+/// <param name="Branch">The branch it stands on; -1: none.</param>
+/// <param name="Start">How many of its ids the stem or branch has read.</param>
+/// <param name="Ids">All its ids.</param>
+/// <param name="LastRows">Rows that are needed, counted from the last.</param>
+internal readonly record struct PlannedPiece(int Stem, int Branch, int Start, int[] Ids, int LastRows)
+{
+    /// <summary>The ids that are read.</summary>
+    public int[] Rest => Ids[Start..];
 }

@@ -45,13 +45,15 @@ internal sealed class NextLogitsJob(
 {
     private readonly TaskCompletionSource<float[][]> _done = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
+    private ContinuationPlan? _plan;
+
     public PromptSession Session { get; } = session;
 
     /// <summary>Tokens whose logits are wanted; empty: the whole vocabulary.</summary>
     public int[] Tokens { get; } = tokens;
 
-    /// <summary>What has to be read for them.</summary>
-    public ContinuationPlan Plan { get; } = new(continuations);
+    /// <summary>What has to be read for them, beside what the session's earlier questions read. For the engine's thread.</summary>
+    public ContinuationPlan Plan => _plan ??= new ContinuationPlan(continuations, Session.Branches);
 
     public Task<float[][]> Task => _done.Task;
 

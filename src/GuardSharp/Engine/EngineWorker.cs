@@ -82,6 +82,13 @@ internal sealed class EngineWorker : IDisposable
     {
         if (session.Cache is { } cache && session.Below is { } below)
         {
+            // What stands on others first.
+            for (var i = session.Branches.Count - 1; i >= 0; i--)
+            {
+                _memory.Free(session.Branches[i].Cache);
+            }
+
+            session.Branches.Clear();
             try
             {
                 _prompts.Keep(below, session.Keys, cache, session.IsCancelled ? 0 : session.Reusable);

@@ -23,6 +23,9 @@ internal sealed class PromptSession(GuardEngine engine, EncodedPrompt prompt, Ca
     /// <summary>Keys and values of the prompt behind what was known of it.</summary>
     internal KvCache? Cache { get; set; }
 
+    /// <summary>Keys and values of continuations that were asked about, oldest first: later questions begin as earlier ones did.</summary>
+    internal List<Branch> Branches { get; } = [];
+
     /// <summary>The entry the cache stands on, held as long as the session lives.</summary>
     internal CachedPrompt? Below { get; set; }
 
@@ -54,3 +57,8 @@ internal sealed class PromptSession(GuardEngine engine, EncodedPrompt prompt, Ca
         }
     }
 }
+
+/// <summary>A continuation of a prompt that was read.</summary>
+/// <param name="Ids">All its ids, from the prompt on.</param>
+/// <param name="Cache">Keys and values of the last of them; it stands on the prompt's or on an older branch's.</param>
+internal sealed record Branch(int[] Ids, KvCache Cache);

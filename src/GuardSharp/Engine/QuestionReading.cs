@@ -3,6 +3,9 @@ namespace GuardSharp.Engine;
 /// <summary>A question whose continuations are being read: first what several begin with, then the rest of each. Belongs to the engine's thread.</summary>
 internal sealed class QuestionReading(NextLogitsJob job, CacheMemory memory)
 {
+    // A verdict expands 16 lists; whoever asks for more at length shall not fill the memory.
+    private const int MostBranches = 64;
+
     private readonly List<Piece> _stems = [];
     private readonly List<Piece> _pieces = [];
 
@@ -31,23 +34,26 @@ internal sealed class QuestionReading(NextLogitsJob job, CacheMemory memory)
     public void Continue() => Make(() =>
     {
         Error ??= _stems.Find(stem => stem.Error is not null)?.Error;
-        foreach (var (stem, ids, lastRows) in Error is null ? Job.Plan.Read : [])
+        var session = Job.Session;
+        foreach (var planned in Error is null ? Job.Plan.Read : [])
         {
-            var below = stem < 0 ? Job.Session.Cache! : _stems[stem].Cache;
-            _pieces.Add(new Piece(memory.Create(ids.Length, below, below.Length), ids, Job.Session.Pictures, 0, lastRows));
+            var below = planned.Stem >= 0 ? _stems[planned.Stem].Cache : planned.Branch >= 0 ? session.Branches[planned.Branch].Cache : session.Cache!;
+            var cache = memory.Create(planned.Rest.Length, below, session.Cache!.Length + planned.Start);
+            _pieces.Add(new Piece(cache, planned.Rest, session.Pictures, 0, planned.LastRows));
         }
     });
 
-    /// <summary>Frees the caches, and hands the rows on or fails.</summary>
+    /// <summary>Hands the rows on and leaves the caches to the session, or frees them and fails.</summary>
     public void End(AnswerBatch answers)
     {
-        Free();
         if ((Error ?? _pieces.Find(piece => piece.Error is not null)?.Error) is { } error)
         {
+            Free();
             Job.Fail(error);
             return;
         }
 
+        Keep();
         answers.Add(Job.Plan.RowsOf(Job.Session.LastRow, _stems, _pieces), Job.Tokens, Job.Complete, Job.Fail);
     }
 
@@ -64,6 +70,19 @@ internal sealed class QuestionReading(NextLogitsJob job, CacheMemory memory)
             _pieces.ForEach(piece => memory.Free(piece.Cache));
             _pieces.Clear();
         }
+    }
+
+    private void Keep()
+    {
+        var branches = Job.Session.Branches;
+        if (branches.Count > MostBranches)
+        {
+            Free();
+            return;
+        }
+
+        branches.AddRange(Job.Plan.Stems.Zip(_stems, (stem, piece) => new Branch(stem.Ids, piece.Cache)));
+        branches.AddRange(Job.Plan.Read.Zip(_pieces, (planned, piece) => new Branch(planned.Ids, piece.Cache)));
     }
 
     private void Free()
