@@ -67,7 +67,7 @@ internal static class CommandFrame
                 Output = terminal.Out,
                 Error = terminal.Error,
                 EnableDefaultExceptionHandler = false,
-                ProcessTerminationTimeout = _patience,
+                ProcessTerminationTimeout = parsed.CommandResult.Command is ServiceCommand ? null : _patience,
             };
             var code = await parsed.InvokeAsync(configuration, cancellationToken).ConfigureAwait(false);
             await terminal.Out.FlushAsync(CancellationToken.None).ConfigureAwait(false);

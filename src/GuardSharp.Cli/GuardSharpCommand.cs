@@ -23,6 +23,7 @@ internal static class GuardSharpCommand
         [
             ("classify", shared => ClassifyCommand.Create(shared)),
             ("evaluate", EvaluateCommand.Create),
+            ("serve", ServeCommand.Create),
             ("model", ModelCommand.Create),
             ("quantize", QuantizeCommand.Create),
             ("prompt", PromptCommand.Create),

@@ -1,3 +1,5 @@
+using GuardSharp.Server.Hosting;
+
 namespace GuardSharp.Server.Guards;
 
 /// <summary>The models that are loaded, by their names in configuration, and by the names that clients know them under.</summary>
@@ -8,27 +10,37 @@ internal sealed class GuardRegistry : IAsyncDisposable
     public static readonly IReadOnlyList<string> GenericNames =
         ["omni-moderation-latest", "omni-moderation-2024-09-26", "text-moderation-latest", "text-moderation-stable", "Llama-Guard", "mistral-moderation-latest"];
 
-    private readonly Dictionary<string, NamedGuard> _guards = new(StringComparer.Ordinal);
-    private readonly bool _acceptAnyModel;
+    private volatile Loaded? _loaded;
+
+    /// <summary>A registry whose guards are still being loaded: until <see cref="Open"/> every question is answered with 503.</summary>
+    public GuardRegistry()
+    {
+    }
 
     /// <param name="guards">At least one; the first is the default. Owned from now on.</param>
     /// <param name="acceptAnyModel">Whether unknown names mean the default model too.</param>
-    public GuardRegistry(IReadOnlyList<NamedGuard> guards, bool acceptAnyModel = false)
+    public GuardRegistry(IReadOnlyList<NamedGuard> guards, bool acceptAnyModel = false) => Open(guards, acceptAnyModel);
+
+    /// <summary>Takes the guards over, once.</summary>
+    /// <param name="guards">At least one; the first is the default. Owned from now on.</param>
+    /// <param name="acceptAnyModel">Whether unknown names mean the default model too.</param>
+    public void Open(IReadOnlyList<NamedGuard> guards, bool acceptAnyModel)
     {
         ArgumentOutOfRangeException.ThrowIfZero(guards.Count);
-        All = guards;
-        _acceptAnyModel = acceptAnyModel;
+        var names = new Dictionary<string, NamedGuard>(StringComparer.Ordinal);
         foreach (var guard in guards)
         {
-            if (!_guards.TryAdd(guard.Name, guard))
+            if (!names.TryAdd(guard.Name, guard))
             {
                 throw new GuardException($"Two models are called \"{guard.Name}\". Give each a name of its own.");
             }
         }
+
+        _loaded = new Loaded(guards, names, acceptAnyModel);
     }
 
     /// <summary>All guards, the default first.</summary>
-    public IReadOnlyList<NamedGuard> All { get; }
+    public IReadOnlyList<NamedGuard> All => Guards.All;
 
     /// <summary>The guard for requests that name none.</summary>
     public NamedGuard Default => All[0];
@@ -42,17 +54,22 @@ internal sealed class GuardRegistry : IAsyncDisposable
             return Default;
         }
 
-        return _guards.GetValueOrDefault(name) ?? All.FirstOrDefault(guard => guard.IsCalled(name)) ?? (_acceptAnyModel ? Default : null);
+        var guards = Guards;
+        return guards.Names.GetValueOrDefault(name) ?? guards.All.FirstOrDefault(guard => guard.IsCalled(name)) ?? (guards.AcceptAnyModel ? guards.All[0] : null);
     }
 
     /// <summary>Disposes all guards.</summary>
     public async ValueTask DisposeAsync()
     {
-        foreach (var guard in All)
+        foreach (var guard in _loaded?.All ?? [])
         {
             await guard.Guard.DisposeAsync().ConfigureAwait(false);
         }
     }
+
+    private Loaded Guards => _loaded ?? throw Readiness.Loading();
+
+    private sealed record Loaded(IReadOnlyList<NamedGuard> All, Dictionary<string, NamedGuard> Names, bool AcceptAnyModel);
 }
 
 /// <summary>A guard and what configuration says about it.</summary>
@@ -65,6 +82,9 @@ internal sealed record NamedGuard(string Name, IGuard Guard)
 
     /// <summary>The policy, by its name in configuration, of requests that name none; null: the model's default.</summary>
     public string? Policy { get; init; }
+
+    /// <summary>When it was loaded.</summary>
+    public DateTimeOffset Loaded { get; init; }
 
     /// <summary>The model's name, an at sign and the hash of its weights: what answers call it.</summary>
     public string RealName => Guard.Capabilities.Model;

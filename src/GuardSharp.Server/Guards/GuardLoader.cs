@@ -1,0 +1,89 @@
+using Microsoft.Extensions.Configuration;
+
+namespace GuardSharp.Server.Guards;
+
+/// <summary>Where the server's guards come from.</summary>
+internal interface IGuardLoader
+{
+    /// <summary>Loads all of them, the default first. Takes as long as it takes; the caller owns them.</summary>
+    /// <exception cref="GuardException">One cannot be loaded; none is left behind.</exception>
+    IReadOnlyList<NamedGuard> Load(CancellationToken cancellationToken);
+}
+
+/// <summary>Loads the models of configuration, or guardsharp-tiny where there are none.</summary>
+internal sealed class GuardLoader(IConfiguration configuration, TimeProvider time) : IGuardLoader
+{
+    /// <summary>The section that names the models.</summary>
+    public const string Section = ServerOptions.Section + ":Models";
+
+    private const string TinyName = "guardsharp-tiny";
+
+    /// <inheritdoc/>
+    public IReadOnlyList<NamedGuard> Load(CancellationToken cancellationToken)
+    {
+        var guards = new List<NamedGuard>();
+        try
+        {
+            foreach (var (name, options) in Read(configuration))
+            {
+                cancellationToken.ThrowIfCancellationRequested();
+                guards.Add(new NamedGuard(name, Open(name, options)) { Threshold = options.Threshold, Policy = options.Policy, Loaded = time.GetUtcNow() });
+            }
+
+            return guards;
+        }
+        catch
+        {
+            // Loading is synchronous; disposing a guard joins its thread and awaits nothing, so this cannot deadlock.
+            guards.ForEach(guard => guard.Guard.DisposeAsync().AsTask().GetAwaiter().GetResult());
+            throw;
+        }
+    }
+
+    /// <summary>The models of configuration, the default first.</summary>
+    /// <exception cref="GuardException">A model's section cannot be understood.</exception>
+    internal static IReadOnlyList<(string Name, GuardModelOptions Options)> Read(IConfiguration configuration)
+    {
+        var models = configuration.ReadEach<GuardModelOptions>(Section);
+        foreach (var (name, options) in models)
+        {
+            Check(name, options);
+        }
+
+        if (models.Count(model => model.Value.Default) > 1)
+        {
+            throw new GuardException($"{Section}: {string.Join(", ", models.Where(model => model.Value.Default).Select(model => model.Key))} are all the default. Set Default for one model.");
+        }
+
+        return models.Count == 0
+            ? [(TinyName, new GuardModelOptions())]
+            : [.. models.OrderByDescending(model => model.Value.Default).ThenBy(model => model.Key, StringComparer.Ordinal).Select(model => (model.Key, model.Value))];
+    }
+
+    private static void Check(string name, GuardModelOptions options)
+    {
+        if (options.Threshold is { } threshold && threshold is not (>= 0 and <= 1))
+        {
+            throw new GuardException($"{Section}:{name}:Threshold is {threshold}; it must be a number from 0 to 1.");
+        }
+
+        if (options.Threads is not (>= 0 and <= 1024))
+        {
+            throw new GuardException($"{Section}:{name}:Threads is {options.Threads}; it must be from 1 to 1024, or 0 for all cores.");
+        }
+    }
+
+    private static IGuard Open(string name, GuardModelOptions options)
+    {
+        try
+        {
+            return options.VisionFolder is { } vision
+                ? GuardSet.Load(options.Folder ?? GuardClassifier.DefaultModelFolder, vision, options.ToGuardOptions())
+                : GuardClassifier.Load(options.Folder, options.ToGuardOptions());
+        }
+        catch (ArgumentException error)
+        {
+            throw new GuardException($"{Section}:{name}: {error.Message}", error);
+        }
+    }
+}

@@ -1,0 +1,128 @@
+using System.Runtime.InteropServices;
+using System.Text.Json;
+using GuardSharp.Conversations;
+using GuardSharp.Policies;
+using GuardSharp.Server.Hosting;
+using GuardSharp.Server.Security;
+using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.Routing;
+using Microsoft.Extensions.Options;
+
+namespace GuardSharp.Server.Judging;
+
+/// <summary><c>POST /v1/guard/classify</c>: a conversation or a batch of them, judged in our own form, which says all that a verdict holds.</summary>
+internal static class ClassifyEndpoint
+{
+    private const string Path = "/v1/guard/classify";
+
+    // What is judged: one of them.
+    private static readonly string[] _contents = ["messages", "conversation", "inputs"];
+    private static readonly string[] _keys = [.. _contents, "model", "policy", "threshold"];
+
+    /// <summary>Maps the endpoint.</summary>
+    public static IEndpointRouteBuilder MapClassify(this IEndpointRouteBuilder routes)
+    {
+        routes.MapPost(Path, ClassifyAsync).RequireRights(CallerRights.Classify)
+            .WithName("classify").WithSummary("Judges the last message of a conversation, or of each conversation of a batch.")
+            .Produces<VerdictBody>().Produces<ApiErrorBody>(400).Produces<ApiErrorBody>(429);
+        return routes;
+    }
+
+    private static async Task<IResult> ClassifyAsync(HttpContext context, VerdictService service, IOptions<ServerOptions> options)
+    {
+        using var body = await RequestJson.ReadAsync(context).ConfigureAwait(false);
+        var root = body.Root;
+        foreach (var property in root.EnumerateObject())
+        {
+            if (!_keys.Contains(property.Name))
+            {
+                throw ApiException.BadRequest($"There is a key that this endpoint does not know; allowed are {string.Join(", ", _keys)}.", code: "unknown_parameter");
+            }
+        }
+
+        var given = _contents.Where(name => root.Optional(name) is not null).ToList();
+        if (given is not [var what])
+        {
+            throw ApiException.BadRequest("Send one of messages, conversation and inputs.", "messages");
+        }
+
+        var template = ReadTemplate(root, context.GetCaller());
+        if (what == "inputs")
+        {
+            var results = await JudgeEachAsync(root.GetProperty(what), template, service, options.Value, context.RequestAborted).ConfigureAwait(false);
+            return Results.Json(new BatchBody(results), ServerJson.Options);
+        }
+
+        var judgement = await service.JudgeAsync(template with { Conversation = ReadConversation(root.GetProperty(what)) }, context.RequestAborted).ConfigureAwait(false);
+        return Results.Json(VerdictBody.Of(judgement), ServerJson.Options);
+    }
+
+    private static JudgeRequest ReadTemplate(JsonElement root, Caller caller)
+    {
+        var policy = root.Optional("policy");
+        return new JudgeRequest
+        {
+            Conversation = new Conversation([]),
+            Caller = caller,
+            Endpoint = Path,
+            Model = root.OptionalText("model"),
+            PolicyName = policy is { ValueKind: JsonValueKind.String } name ? name.GetString() : null,
+            Policy = policy is { } value && value.ValueKind != JsonValueKind.String ? ReadPolicy(value) : null,
+            Threshold = root.OptionalNumber("threshold"),
+        };
+    }
+
+    private static Policy ReadPolicy(JsonElement policy)
+    {
+        try
+        {
+            return Policy.FromJson(JsonMarshal.GetRawUtf8Value(policy).ToArray());
+        }
+        catch (InvalidConversationException error)
+        {
+            throw ApiException.BadRequest(error.Message, "policy", "invalid_policy");
+        }
+    }
+
+    // A list of messages, or an object whose messages is one, as conversation files are written.
+    private static Conversation ReadConversation(JsonElement input) =>
+        ConversationJson.FromMessages(input.ValueKind == JsonValueKind.Object ? input.Optional("messages") ?? default : input, source: "messages");
+
+    private static async Task<IReadOnlyList<BatchEntry>> JudgeEachAsync(
+        JsonElement inputs, JudgeRequest template, VerdictService service, ServerOptions options, CancellationToken cancellationToken)
+    {
+        if (inputs.ValueKind != JsonValueKind.Array)
+        {
+            throw JsonElementExtensions.Wrong("inputs", inputs.ValueKind, "a list of conversations");
+        }
+
+        if (inputs.GetArrayLength() is var count && (count == 0 || count > options.MaxBatchInputs))
+        {
+            throw ApiException.BadRequest($"\"inputs\" has {count} entries; allowed are 1 to {options.MaxBatchInputs} (MaxBatchInputs).", "inputs");
+        }
+
+        var results = new BatchEntry[count];
+        var requests = new List<(int Index, JudgeRequest Request)>(count);
+        foreach (var input in inputs.EnumerateArray())
+        {
+            var index = results.Length - count--;
+            try
+            {
+                requests.Add((index, template with { Conversation = ReadConversation(input) }));
+            }
+            catch (GuardException error)
+            {
+                results[index] = new BatchEntry(index, null, ApiError.Of(ApiError.Known(error)!));
+            }
+        }
+
+        var outcomes = await service.JudgeEachAsync([.. requests.Select(entry => entry.Request)], cancellationToken).ConfigureAwait(false);
+        foreach (var ((index, _), outcome) in requests.Zip(outcomes))
+        {
+            results[index] = new BatchEntry(index, outcome.Judgement is { } judgement ? VerdictBody.Of(judgement) : null, outcome.Error is { } error ? ApiError.Of(error) : null);
+        }
+
+        return results;
+    }
+}
