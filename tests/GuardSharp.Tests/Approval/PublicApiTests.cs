@@ -8,6 +8,7 @@ public sealed class PublicApiTests
     [Theory]
     [InlineData("GuardSharp")]
     [InlineData("GuardSharp.Evaluation")]
+    [InlineData("GuardSharp.Extensions.AI")]
     [InlineData("GuardSharp.Torch")]
     public void The_public_interface_is_the_approved_one(string library)
     {
