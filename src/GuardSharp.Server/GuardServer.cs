@@ -2,6 +2,7 @@ using GuardSharp.Server.Audit;
 using GuardSharp.Server.Guards;
 using GuardSharp.Server.Hosting;
 using GuardSharp.Server.Judging;
+using GuardSharp.Server.Page;
 using GuardSharp.Server.Security;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Hosting;
@@ -170,6 +171,7 @@ public sealed class GuardServer : IAsyncDisposable
         app.MapHealth();
         app.MapClassify();
         app.MapModels();
+        app.MapPage();
     }
 
     private static void Limit(KestrelServerOptions kestrel, ServerOptions options)

@@ -80,8 +80,11 @@ public sealed class GuardSet : IGuard
         Conversation conversation, ClassifyOptions? options = null, CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(conversation);
-        return (HoldsImage(conversation) ? _vision : _text).ClassifyAsync(conversation, options, cancellationToken);
+        return Choose(conversation).ClassifyAsync(conversation, options, cancellationToken);
     }
+
+    /// <summary>The guard that judges a conversation.</summary>
+    internal IGuard Choose(Conversation conversation) => HoldsImage(conversation) ? _vision : _text;
 
     /// <summary>Disposes both guards.</summary>
     public async ValueTask DisposeAsync()

@@ -14,7 +14,8 @@ namespace GuardSharp.Server.Judging;
 /// <summary><c>POST /v1/guard/classify</c>: a conversation or a batch of them, judged in our own form, which says all that a verdict holds.</summary>
 internal static class ClassifyEndpoint
 {
-    private const string Path = "/v1/guard/classify";
+    /// <summary>Where it is, also in records of decisions.</summary>
+    public const string Path = "/v1/guard/classify";
 
     // What is judged: one of them.
     private static readonly string[] _contents = ["messages", "conversation", "inputs"];
@@ -58,7 +59,8 @@ internal static class ClassifyEndpoint
         return Results.Json(VerdictBody.Of(judgement), ServerJson.Options);
     }
 
-    private static JudgeRequest ReadTemplate(JsonElement root, Caller caller)
+    /// <summary>Model, policy and threshold of a request; its conversation is still empty.</summary>
+    public static JudgeRequest ReadTemplate(JsonElement root, Caller caller)
     {
         var policy = root.Optional("policy");
         return new JudgeRequest
@@ -85,8 +87,8 @@ internal static class ClassifyEndpoint
         }
     }
 
-    // A list of messages, or an object whose messages is one, as conversation files are written.
-    private static Conversation ReadConversation(JsonElement input) =>
+    /// <summary>A list of messages, or an object whose messages is one, as conversation files are written.</summary>
+    public static Conversation ReadConversation(JsonElement input) =>
         ConversationJson.FromMessages(input.ValueKind == JsonValueKind.Object ? input.Optional("messages") ?? default : input, source: "messages");
 
     private static async Task<IReadOnlyList<BatchEntry>> JudgeEachAsync(

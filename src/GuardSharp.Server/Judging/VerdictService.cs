@@ -26,10 +26,7 @@ internal sealed partial class VerdictService(
     public async Task<Judgement> JudgeAsync(JudgeRequest request, CancellationToken cancellationToken)
     {
         var started = Stopwatch.GetTimestamp();
-        _limits.Check(request.Conversation);
-        var guard = guards.Find(request.Model) ?? throw ApiException.UnknownModel(request.Model!);
-        var policy = request.Policy ?? ((request.PolicyName ?? guard.Policy) is { } name ? policies.Find(name) ?? throw ApiException.UnknownPolicy(name) : null);
-        var options = new ClassifyOptions { Policy = policy, Threshold = CheckThreshold(request.Threshold) ?? guard.Threshold };
+        var (guard, options) = Choose(request);
         var verdict = await guard.Guard.ClassifyAsync(request.Conversation, options, cancellationToken).ConfigureAwait(false);
         var now = time.GetUtcNow();
         var id = $"modr-{Guid.CreateVersion7(now):n}";
@@ -46,6 +43,16 @@ internal sealed partial class VerdictService(
             },
             cancellationToken).ConfigureAwait(false);
         return new Judgement(id, verdict, guard.Name);
+    }
+
+    /// <summary>Which model would judge a request, and against what.</summary>
+    /// <exception cref="ApiException">No such model or policy, or a limit of the server.</exception>
+    public (NamedGuard Guard, ClassifyOptions Options) Choose(JudgeRequest request)
+    {
+        _limits.Check(request.Conversation);
+        var guard = guards.Find(request.Model) ?? throw ApiException.UnknownModel(request.Model!);
+        var policy = request.Policy ?? ((request.PolicyName ?? guard.Policy) is { } name ? policies.Find(name) ?? throw ApiException.UnknownPolicy(name) : null);
+        return (guard, new ClassifyOptions { Policy = policy, Threshold = CheckThreshold(request.Threshold) ?? guard.Threshold });
     }
 
     /// <summary>Judges each of many, at most 64 at a time; one that fails does not keep the others from their verdicts.</summary>
