@@ -13,6 +13,9 @@ internal sealed partial class FakeTokenizer(bool digits)
     public int[] Encode(string text) =>
         [.. Piece().Matches(text).SelectMany(m => digits && char.IsAsciiDigit(m.Value[0]) ? m.Value.Select(c => c.ToString()) : [m.Value]).Select(Id)];
 
+    /// <summary>The piece of an id.</summary>
+    public string Text(int id) => _ids.Single(pair => pair.Value == id).Key;
+
     public int Id(string piece)
     {
         _ids.TryAdd(piece, _ids.Count);
