@@ -1,3 +1,5 @@
+using GuardSharp.Prompts;
+using GuardSharp.Remote;
 using Microsoft.Extensions.Configuration;
 
 namespace GuardSharp.Server.Guards;
@@ -48,6 +50,11 @@ internal sealed class GuardLoader(IConfiguration configuration, TimeProvider tim
         foreach (var (name, options) in models)
         {
             Check(name, options);
+            // A binder fills in the first variant in silence, and verdicts of a prompt in the wrong words would be quietly worse.
+            if (options.Remote is not null && configuration[$"{Section}:{name}:Remote:{nameof(RemoteGuardOptions.PromptVariant)}"] is null)
+            {
+                throw new GuardException($"{Section}:{name}:Remote names no PromptVariant. Say which prompt the server's model was trained with: {string.Join(", ", Enum.GetNames<PromptVariant>())}.");
+            }
         }
 
         if (models.Count(model => model.Value.Default) > 1)
@@ -67,6 +74,11 @@ internal sealed class GuardLoader(IConfiguration configuration, TimeProvider tim
             throw new GuardException($"{Section}:{name}:Threshold is {threshold}; it must be a number from 0 to 1.");
         }
 
+        if (options.Remote is not null && (options.Folder ?? options.VisionFolder) is not null)
+        {
+            throw new GuardException($"{Section}:{name} has Remote and a folder. A model runs in one place: leave one of them out.");
+        }
+
         if (options.Threads is not (>= 0 and <= 1024))
         {
             throw new GuardException($"{Section}:{name}:Threads is {options.Threads}; it must be from 1 to 1024, or 0 for all cores.");
@@ -77,7 +89,8 @@ internal sealed class GuardLoader(IConfiguration configuration, TimeProvider tim
     {
         try
         {
-            return options.VisionFolder is { } vision
+            return options.Remote is { } remote ? new RemoteGuard(remote)
+                : options.VisionFolder is { } vision
                 ? GuardSet.Load(options.Folder ?? GuardClassifier.DefaultModelFolder, vision, options.ToGuardOptions())
                 : GuardClassifier.Load(options.Folder, options.ToGuardOptions());
         }

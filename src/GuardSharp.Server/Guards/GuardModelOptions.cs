@@ -1,3 +1,5 @@
+using GuardSharp.Remote;
+
 namespace GuardSharp.Server.Guards;
 
 /// <summary>A model in configuration, <c>GuardSharp:Models:{name}</c>.</summary>
@@ -8,6 +10,9 @@ internal sealed record GuardModelOptions
 
     /// <summary>The folder of the model that judges conversations with pictures, beside <see cref="Folder"/> for all others; null: one model judges all.</summary>
     public string? VisionFolder { get; init; }
+
+    /// <summary>The server that hosts the model, in place of a folder (docs/scaling.md); null: it runs in this process.</summary>
+    public RemoteGuardOptions? Remote { get; init; }
 
     /// <summary>Whether requests that name no model mean this one. One model at most; none: the first by name.</summary>
     public bool Default { get; init; }

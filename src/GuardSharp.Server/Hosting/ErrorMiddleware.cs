@@ -41,12 +41,12 @@ internal sealed partial class ErrorMiddleware(RequestDelegate next, ILogger<Erro
             return;
         }
 
-        var known = ApiError.Known(error);
-        if (known is null)
+        if (ApiError.IsForOperator(error))
         {
             Failed(log, error, id);
-            known = ApiError.Internal(id);
         }
+
+        var known = ApiError.Known(error) ?? ApiError.Internal(id);
 
         if (context.Response.HasStarted)
         {

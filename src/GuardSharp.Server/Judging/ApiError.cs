@@ -1,3 +1,5 @@
+using GuardSharp.Policies;
+using GuardSharp.Remote;
 using Microsoft.AspNetCore.Http;
 
 namespace GuardSharp.Server.Judging;
@@ -20,9 +22,17 @@ internal sealed record ApiError(string Message, string Type, string? Param, stri
         ImageException => ApiException.BadRequest(error.Message, "messages", "invalid_image"),
         InvalidConversationException => ApiException.BadRequest(error.Message, "messages", "invalid_conversation"),
         QueueFullException => ApiException.TooMany(error.Message, "queue_full", TimeSpan.FromSeconds(1)),
+        // The addresses of model servers, which the errors name, are the operator's business: they are logged, not answered.
+        RemoteGuardException { IsTransient: true } remote =>
+            new ApiException(503, "server_error", "The server of the model does not answer, or has too much to do. Try again later.", "model_unavailable") { RetryAfter = remote.RetryAfter ?? TimeSpan.FromSeconds(2) },
+        RemoteGuardException or InvalidAnswerException =>
+            new ApiException(502, "server_error", "The server of the model gave no verdict on this conversation. It is not judged.", "no_verdict"),
         BadHttpRequestException bad => OfBadRequest(bad),
         _ => null,
     };
+
+    /// <summary>Whether an operator has to learn of an error: nobody foresaw it, or the server of a model is at fault.</summary>
+    public static bool IsForOperator(Exception error) => error is RemoteGuardException or InvalidAnswerException || Known(error) is null;
 
     /// <summary>500: the server failed; its log says how, under the request's id.</summary>
     /// <param name="requestId">The id.</param>

@@ -76,14 +76,13 @@ internal sealed partial class VerdictService(
         }
         catch (Exception error) when (error is not OperationCanceledException || !cancellationToken.IsCancellationRequested)
         {
-            if (ApiError.Known(error) is { } known)
+            var id = Activity.Current?.TraceId.ToString() ?? Guid.NewGuid().ToString("n");
+            if (ApiError.IsForOperator(error))
             {
-                return new JudgeOutcome(null, known);
+                Failed(_log, error, id);
             }
 
-            var id = Activity.Current?.TraceId.ToString() ?? Guid.NewGuid().ToString("n");
-            Failed(_log, error, id);
-            return new JudgeOutcome(null, ApiError.Internal(id));
+            return new JudgeOutcome(null, ApiError.Known(error) ?? ApiError.Internal(id));
         }
     }
 

@@ -221,7 +221,11 @@ public sealed class RemoteFaultTests
         });
         await using var guard = new RemoteGuard(new RemoteGuardOptions
         {
-            Endpoint = server.Address, Model = "guard", PromptVariant = PromptVariant.HuggingFace, MaxConcurrency = 2, QueueCapacity = 3,
+            Endpoint = server.Address,
+            Model = "guard",
+            PromptVariant = PromptVariant.HuggingFace,
+            MaxConcurrency = 2,
+            QueueCapacity = 3,
         });
         Task<GuardSharp.Policies.Verdict>[] verdicts = [.. Enumerable.Range(0, 5).Select(_ => guard.ClassifyAsync(Conversation.OfUser("text")))];
         await Assert.ThrowsAsync<QueueFullException>(() => guard.ClassifyAsync(Conversation.OfUser("text")));

@@ -45,6 +45,11 @@ public sealed class TokenIdTests
 
     private static RemoteGuard Guard(FakeModelServer server, int maxContextTokens = 512) => new(new RemoteGuardOptions
     {
-        Endpoint = server.Address, Model = "tiny", Mode = RemoteMode.Completions, PromptVariant = PromptVariant.Compact, TokenizerFolder = _folder, MaxContextTokens = maxContextTokens,
+        Endpoint = server.Address,
+        Model = "tiny",
+        Mode = RemoteMode.Completions,
+        PromptVariant = PromptVariant.Compact,
+        TokenizerFolder = _folder,
+        MaxContextTokens = maxContextTokens,
     });
 }
