@@ -1,4 +1,5 @@
 using GuardSharp.Server.Audit;
+using GuardSharp.Server.Endpoints;
 using GuardSharp.Server.Guards;
 using GuardSharp.Server.Hosting;
 using GuardSharp.Server.Judging;
@@ -157,6 +158,7 @@ public sealed class GuardServer : IAsyncDisposable
         services.AddSingleton(provider => new ConversationLimits { MaxMessages = Options(provider).MaxMessages, MaxParts = Options(provider).MaxParts });
         services.AddSingleton<VerdictService>();
         services.TryAddSingleton<IDecisionLog, NoDecisionLog>();
+        services.AddForms();
     }
 
     private static void Use(WebApplication app)
@@ -171,6 +173,7 @@ public sealed class GuardServer : IAsyncDisposable
         app.MapHealth();
         app.MapClassify();
         app.MapModels();
+        app.MapForms();
         app.MapPage();
     }
 

@@ -11,6 +11,9 @@ namespace GuardSharp.Server.Judging;
 /// <param name="Code">Its name for programs.</param>
 internal sealed record ApiError(string Message, string Type, string? Param, string? Code)
 {
+    /// <summary>The code of conversations that the model's prompt cannot express.</summary>
+    public const string InvalidConversation = "invalid_conversation";
+
     /// <summary>The error of an exception.</summary>
     public static ApiError Of(ApiException error) => new(error.Message, error.Type, error.Param, error.Code);
 
@@ -20,7 +23,7 @@ internal sealed record ApiError(string Message, string Type, string? Param, stri
         ApiException known => known,
         ContextOverflowException => ApiException.BadRequest(error.Message, "messages", "context_length_exceeded"),
         ImageException => ApiException.BadRequest(error.Message, "messages", "invalid_image"),
-        InvalidConversationException => ApiException.BadRequest(error.Message, "messages", "invalid_conversation"),
+        InvalidConversationException => ApiException.BadRequest(error.Message, "messages", InvalidConversation),
         QueueFullException => ApiException.TooMany(error.Message, "queue_full", TimeSpan.FromSeconds(1)),
         // The addresses of model servers, which the errors name, are the operator's business: they are logged, not answered.
         RemoteGuardException { IsTransient: true } remote =>

@@ -112,14 +112,27 @@ internal sealed record ConversationLimits
     /// <exception cref="ApiException">400: too many messages or parts.</exception>
     public void Check(Conversation conversation)
     {
-        if (conversation.Turns.Count > MaxMessages)
-        {
-            throw ApiException.BadRequest($"The conversation has {conversation.Turns.Count} messages; this server takes at most {MaxMessages} (MaxMessages). Send the last ones.", "messages", "too_many_messages");
-        }
+        CheckMessages(conversation.Turns.Count);
+        CheckParts(conversation.Turns.Sum(turn => (long)turn.Parts.Count));
+    }
 
-        if (conversation.Turns.Sum(turn => (long)turn.Parts.Count) is var parts && parts > MaxParts)
+    /// <summary>Refuses too many messages, also before they are read.</summary>
+    /// <exception cref="ApiException">400.</exception>
+    public void CheckMessages(int count)
+    {
+        if (count > MaxMessages)
         {
-            throw ApiException.BadRequest($"The conversation's messages have {parts} parts; this server takes at most {MaxParts} (MaxParts). Join texts, or send fewer.", "messages", "too_many_parts");
+            throw ApiException.BadRequest($"The conversation has {count} messages; this server takes at most {MaxMessages} (MaxMessages). Send the last ones.", "messages", "too_many_messages");
+        }
+    }
+
+    /// <summary>Refuses too many parts, also before they are read.</summary>
+    /// <exception cref="ApiException">400.</exception>
+    public void CheckParts(long count)
+    {
+        if (count > MaxParts)
+        {
+            throw ApiException.BadRequest($"The conversation's messages have {count} parts; this server takes at most {MaxParts} (MaxParts). Join texts, or send fewer.", "messages", "too_many_parts");
         }
     }
 }

@@ -6,8 +6,9 @@ namespace GuardSharp.Conversations;
 /// <remarks>
 /// A list of messages, or an object whose <c>messages</c> is one. A message has a <c>role</c> (user, assistant, tool, system; developer counts
 /// as system) and a <c>content</c>: a string, null, or a list of parts <c>{"type":"text","text"}</c>, <c>{"type":"image","path"}</c>,
-/// <c>{"type":"image_url","image_url":{"url":"data:image/png;base64,..."}}</c> and <c>{"type":"tool_call","name","arguments"}</c>; an assistant
-/// may have <c>tool_calls</c> as chat interfaces write them. Other keys are ignored.
+/// <c>{"type":"image_url","image_url":{"url":"data:image/png;base64,..."}}</c>, <c>{"type":"refusal","refusal"}</c> and
+/// <c>{"type":"tool_call","name","arguments"}</c> (also input_text, output_text and input_image, as newer interfaces name them); an assistant
+/// may have <c>tool_calls</c>, the older <c>function_call</c> and <c>refusal</c> as chat interfaces write them. Other keys are ignored.
 /// Image paths are relative to the file and stay inside its folder: absolute paths and <c>..</c> out of it are errors, links are followed.
 /// Nothing is fetched from a network.
 /// </remarks>
@@ -75,11 +76,38 @@ public static class ConversationJson
     /// <exception cref="ImageException">An image is missing or too large.</exception>
     public static Conversation FromMessages(JsonElement messages, string? imageFolder = null, string source = "conversation")
     {
+        return FromMessages(messages, new MessageReader(imageFolder, source), source);
+    }
+
+    /// <summary>Reads a list of messages whose remote images somebody has fetched.</summary>
+    /// <param name="messages">The list.</param>
+    /// <param name="remoteImages">The image behind an http or https URL; null: there is none, and the URL an error.</param>
+    /// <param name="source">What errors call the document.</param>
+    /// <exception cref="InvalidConversationException">The list is no conversation.</exception>
+    /// <exception cref="ImageException">An image is too large or no base64.</exception>
+    internal static Conversation FromMessages(JsonElement messages, Func<string, ReadOnlyMemory<byte>?> remoteImages, string source) =>
+        FromMessages(messages, new MessageReader(imageFolder: null, source, remoteImages), source);
+
+    /// <summary>Reads the content of one user message, a string or a list of parts, as a conversation of its own.</summary>
+    /// <inheritdoc cref="FromMessages(JsonElement, Func{string, ReadOnlyMemory{byte}?}, string)"/>
+    internal static Conversation FromContent(JsonElement content, Func<string, ReadOnlyMemory<byte>?> remoteImages, string source)
+    {
+        try
+        {
+            return new Conversation([new MessageReader(imageFolder: null, source, remoteImages).ReadUser(content)]);
+        }
+        catch (InvalidOperationException e)
+        {
+            throw NotUnicode(source, e);
+        }
+    }
+
+    private static Conversation FromMessages(JsonElement messages, MessageReader reader, string source)
+    {
         if (messages.ValueKind != JsonValueKind.Array)
             throw new InvalidConversationException($"{source}: {messages.ValueKind}, but a list of messages is needed, or an object whose messages is one.");
         if (messages.GetArrayLength() == 0)
             throw new InvalidConversationException($"{source}: the list of messages is empty. Send at least one user message.");
-        var reader = new MessageReader(imageFolder, source);
         try
         {
             return new Conversation([.. messages.EnumerateArray().Select((m, i) => reader.Read(m, i + 1))]);

@@ -3,8 +3,18 @@ using System.Text.Json;
 namespace GuardSharp.Conversations;
 
 /// <summary>Reads single messages of a JSON conversation. Every error names the message by its place, from 1, and holds none of its text.</summary>
-internal sealed class MessageReader(string? imageFolder, string source)
+internal sealed class MessageReader(string? imageFolder, string source, Func<string, ReadOnlyMemory<byte>?>? remoteImages = null)
 {
+    private const string PartTypes = "text, image, image_url, refusal or tool_call";
+
+    /// <summary>Reads the content of a user message that stands without one.</summary>
+    public Turn ReadUser(JsonElement content)
+    {
+        var parts = new List<ContentPart>();
+        ReadContent(content, parts, number: 1);
+        return new Turn(Role.User, parts);
+    }
+
     public Turn Read(JsonElement message, int number)
     {
         if (message.ValueKind != JsonValueKind.Object)
@@ -13,10 +23,16 @@ internal sealed class MessageReader(string? imageFolder, string source)
         var parts = new List<ContentPart>();
         if (message.TryGetProperty("content", out var content))
             ReadContent(content, parts, number);
+        // An assistant that declines says so beside an empty content.
+        if (message.TryGetProperty("refusal", out var refusal) && refusal.ValueKind != JsonValueKind.Null)
+            parts.Add(new TextPart(Text(message, "refusal", number)));
         var calls = message.TryGetProperty("tool_calls", out var list) && list.ValueKind != JsonValueKind.Null;
         if (calls)
             ReadCalls(list, parts, number);
-        if (content.ValueKind == JsonValueKind.Undefined && !calls)
+        // What came before tool_calls; skipped, its arguments would go unjudged.
+        if (message.TryGetProperty("function_call", out var single) && single.ValueKind != JsonValueKind.Null)
+            parts.Add(ReadFunction(single, number));
+        if (content.ValueKind == JsonValueKind.Undefined && parts.Count == 0 && !calls)
             throw Error(number, "has no content", "a string or a list of parts");
         return new Turn(role, parts);
     }
@@ -29,7 +45,7 @@ internal sealed class MessageReader(string? imageFolder, string source)
         {
             "user" => Role.User,
             "assistant" => Role.Assistant,
-            "tool" => Role.Tool,
+            "tool" or "function" => Role.Tool,
             "system" or "developer" => Role.System,
             var other => throw Error(number, $"has the unknown role \"{Shorten(other!)}\"", "user, assistant, tool, system or developer"),
         };
@@ -57,14 +73,15 @@ internal sealed class MessageReader(string? imageFolder, string source)
     {
         var type = part.ValueKind == JsonValueKind.Object && part.TryGetProperty("type", out var value) && value.ValueKind == JsonValueKind.String
             ? value.GetString()
-            : throw Error(number, "has a part without type", "text, image, image_url or tool_call");
+            : throw Error(number, "has a part without type", PartTypes);
         return type switch
         {
-            "text" => new TextPart(Text(part, "text", number)),
+            "text" or "input_text" or "output_text" => new TextPart(Text(part, "text", number)),
+            "refusal" => new TextPart(Text(part, "refusal", number)),
             "image" => new ImagePart(ReadImageFile(Text(part, "path", number), number)),
-            "image_url" => new ImagePart(ReadImageUrl(part, number)),
+            "image_url" or "input_image" => new ImagePart(ReadImageUrl(part, number)),
             "tool_call" => ReadCall(part, number),
-            _ => throw Error(number, $"has a part of the unknown type \"{Shorten(type!)}\"", "text, image, image_url or tool_call"),
+            _ => throw Error(number, $"has a part of the unknown type \"{Shorten(type!)}\"", PartTypes),
         };
     }
 
@@ -73,12 +90,12 @@ internal sealed class MessageReader(string? imageFolder, string source)
         if (calls.ValueKind != JsonValueKind.Array)
             throw Error(number, $"has tool_calls that is {calls.ValueKind}", "a list of calls");
         foreach (var call in calls.EnumerateArray())
-        {
-            if (call.ValueKind != JsonValueKind.Object || !call.TryGetProperty("function", out var function) || function.ValueKind != JsonValueKind.Object)
-                throw Error(number, "has a tool call without function", "{\"type\":\"function\",\"function\":{\"name\",\"arguments\"}}");
-            parts.Add(ReadCall(function, number));
-        }
+            parts.Add(ReadFunction(call.ValueKind == JsonValueKind.Object && call.TryGetProperty("function", out var function) ? function : default, number));
     }
+
+    private ToolCallPart ReadFunction(JsonElement function, int number) => function.ValueKind == JsonValueKind.Object
+        ? ReadCall(function, number)
+        : throw Error(number, "has a tool call without function", "{\"type\":\"function\",\"function\":{\"name\",\"arguments\"}}");
 
     private ToolCallPart ReadCall(JsonElement call, int number)
     {
@@ -111,15 +128,11 @@ internal sealed class MessageReader(string? imageFolder, string source)
         }
     }
 
-    private byte[] ReadImageUrl(JsonElement part, int number)
+    private ReadOnlyMemory<byte> ReadImageUrl(JsonElement part, int number)
     {
-        var value = part.TryGetProperty("image_url", out var image) ? image : default;
-        var url = value.ValueKind switch
-        {
-            JsonValueKind.String => value.GetString()!,
-            JsonValueKind.Object => Text(value, "url", number),
-            _ => throw Error(number, "has an image_url without url", "{\"url\":\"data:image/png;base64,...\"}"),
-        };
+        var url = ImageUrls.Of(part) ?? throw Error(number, "has an image_url without url", "{\"url\":\"data:image/png;base64,...\"}");
+        if (remoteImages is not null && ImageUrls.IsRemote(url))
+            return remoteImages(url) ?? throw Error(number, "has an image_url that was not fetched", "data:image/png;base64,...");
         const string Marker = ";base64,";
         var start = url.StartsWith("data:image/", StringComparison.OrdinalIgnoreCase) ? url.IndexOf(Marker, StringComparison.OrdinalIgnoreCase) : -1;
         if (start < 0)
@@ -130,7 +143,7 @@ internal sealed class MessageReader(string? imageFolder, string source)
         var bytes = new byte[encoded.Length / 4 * 3 + 3];
         if (!Convert.TryFromBase64Chars(encoded, bytes, out var written) || written == 0)
             throw new ImageException($"{source}: the data URI of message {number} is not base64. Encode the image's bytes as base64 with padding.");
-        return bytes[..written];
+        return bytes.AsMemory(0, written);
     }
 
     private ImageException TooLarge(int number) => new(
