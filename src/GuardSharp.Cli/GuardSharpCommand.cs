@@ -26,6 +26,7 @@ internal static class GuardSharpCommand
             ("serve", ServeCommand.Create),
             ("model", ModelCommand.Create),
             ("quantize", QuantizeCommand.Create),
+            ("prune", PruneCommand.Create),
             ("prompt", PromptCommand.Create),
             ("tokenize", TokenizeCommand.Create),
             ("preprocess", PreprocessCommand.Create),

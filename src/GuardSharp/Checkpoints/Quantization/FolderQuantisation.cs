@@ -5,12 +5,6 @@ namespace GuardSharp.Checkpoints.Quantization;
 /// <param name="scheme">Which weights, and how.</param>
 internal sealed class FolderQuantisation(string folder, QuantisationScheme scheme)
 {
-    // Beside the weights: tokenizer, JSON files, licences.
-    private const long OtherBytes = 64_000_000;
-
-    // Files of weights in any of the forms a repository may hold.
-    private static readonly string[] _weightFiles = [".safetensors", ".safetensors.index.json", ".bin", ".bin.index.json", ".pth", ".pt", ".gguf", ".onnx", ".pte", ".tmp"];
-
     /// <summary>Most bytes of weights in a file; a larger tensor has a file of its own.</summary>
     public long ShardBytes { get; init; } = 5_000_000_000;
 
@@ -42,10 +36,10 @@ internal sealed class FolderQuantisation(string folder, QuantisationScheme schem
             .. scheme.Plan(config, name => checkpoint.Get(stored(name)).Type)
                 .Select(weight => weight with { Name = stored(weight.Name), Importance = weight.Format == NumberFormat.Int4 ? Importance(weight.Name) : null }),
         ];
-        CheckSpace(output, plan.Sum(weight => weight.Bytes));
+        ModelFiles.CheckSpace(output, plan.Sum(weight => weight.Bytes));
 
         using var pending = new PendingFolder(output);
-        CopyFiles(pending.Path);
+        ModelFiles.Copy(folder, pending.Path, GuardManifest.FileName);
         var (done, total) = (0L, plan.Sum(weight => checkpoint.Get(weight.Name).Bytes));
         var writing = new WeightsWriting(Threads, bytes => progress(done += bytes, total), cancellationToken);
         var errors = writing.Write(pending.Path, plan, weight => new MappedRows(checkpoint.Get(weight.Name), weight.Columns * weight.SourceType.Size()), ShardBytes, scheme.Metadata);
@@ -74,39 +68,6 @@ internal sealed class FolderQuantisation(string folder, QuantisationScheme schem
     // They are left out: networks compute them.
     private static bool IsAboutAngles(Checkpoint checkpoint, string problem) =>
         checkpoint.Tensors.Any(tensor => CheckpointFit.IsTableOfAngles(tensor.Name) && problem == $"{tensor.Description} and unexpected");
-
-    private static void CheckSpace(string output, long bytes)
-    {
-        if (DiskSpace.FreeBytes(output) is var free && bytes + OtherBytes > free)
-        {
-            throw new CheckpointException($"{output}: the model takes {DiskSpace.Show(bytes + OtherBytes)}, but the disk has {DiskSpace.Show(free)} free. Choose another disk.");
-        }
-    }
-
-    private void CopyFiles(string target)
-    {
-        foreach (var path in Directory.GetFiles(folder))
-        {
-            var name = Path.GetFileName(path);
-            var isWeights = Array.Exists(_weightFiles, ending => name.EndsWith(ending, StringComparison.OrdinalIgnoreCase));
-            if (!isWeights && name != GuardManifest.FileName && !name.StartsWith('.'))
-            {
-                Copy(path, Path.Combine(target, name));
-            }
-        }
-    }
-
-    private static void Copy(string source, string target)
-    {
-        try
-        {
-            File.Copy(source, target);
-        }
-        catch (Exception error) when (error is IOException or UnauthorizedAccessException)
-        {
-            throw new CheckpointException($"{Path.GetFileName(source)}: the file cannot be copied: {error.Message}", error);
-        }
-    }
 
     /// <remarks>The recorded hash is that of other weights: it is computed anew where it was recorded.</remarks>
     private static void WriteManifest(GuardManifest? manifest, string target)
