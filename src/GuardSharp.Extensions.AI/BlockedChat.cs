@@ -24,7 +24,7 @@ public enum BlockReason
     /// <summary>The guard did not answer in time: nobody knows.</summary>
     GuardTimeout,
 
-    /// <summary>A kind of content that the guard cannot judge and the options do not allow.</summary>
+    /// <summary>Content that the guard cannot judge: a kind that the options do not allow, a damaged picture, more than its context holds.</summary>
     ContentNotAllowed,
 
     /// <summary>The answer is longer than <see cref="GuardedChatOptions.MaxOutputCharacters"/>.</summary>

@@ -121,14 +121,6 @@ public sealed class GuardedChatClient : DelegatingChatClient
             : base.GetService(serviceType, serviceKey);
     }
 
-    /// <inheritdoc/>
-    protected override void Dispose(bool disposing)
-    {
-        if (disposing)
-            _telemetry.Dispose();
-        base.Dispose(disposing);
-    }
-
     private async IAsyncEnumerable<ChatResponseUpdate> JudgeOutputAsync(
         InnerStream inner, TurnList turns, Judged input, [EnumeratorCancellation] CancellationToken cancellationToken)
     {

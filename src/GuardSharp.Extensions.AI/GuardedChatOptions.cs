@@ -64,7 +64,7 @@ public sealed record GuardedChatOptions
     /// <summary>How long one verdict may take. Over it the chat is blocked, unless <see cref="FailOpen"/>. Above zero.</summary>
     public TimeSpan Timeout { get; init; } = TimeSpan.FromSeconds(30);
 
-    /// <summary>Where the guard fails or is late, what should have been judged passes unjudged. Each time is counted and shows in <see cref="GuardProperties.FailedOpen"/>. Off by default: then it is blocked.</summary>
+    /// <summary>Where the guard fails or is late, what should have been judged passes unjudged. Each time is counted and shows in <see cref="GuardProperties.FailedOpen"/>. What it cannot judge because of the content itself (damaged pictures, more than its context) is blocked all the same. Off by default: then everything is.</summary>
     public bool FailOpen { get; init; }
 
     /// <summary>Where the guard fails or is late, its exception is thrown in place of a refusal. Not together with <see cref="FailOpen"/>.</summary>

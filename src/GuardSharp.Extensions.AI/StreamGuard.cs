@@ -12,7 +12,7 @@ namespace GuardSharp.Extensions.AI;
 /// What <see cref="GuardedChatClient"/> does for chats, without chats. Everything that came out so far was judged together, as the answer to
 /// the prompt, and found safe. The options' output side counts; their filters do not. Not safe for several threads; one call at a time.
 /// </remarks>
-public sealed class StreamGuard : IDisposable
+public sealed class StreamGuard
 {
     private readonly ChatTelemetry _telemetry;
     private readonly GuardedChatOptions _options;
@@ -85,9 +85,6 @@ public sealed class StreamGuard : IDisposable
         _complete = true;
         return Release();
     }
-
-    /// <summary>Ends its part in metrics and traces.</summary>
-    public void Dispose() => _telemetry.Dispose();
 
     private string Release()
     {

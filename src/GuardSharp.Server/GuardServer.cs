@@ -1,4 +1,5 @@
 using GuardSharp.Server.Audit;
+using GuardSharp.Server.Chat;
 using GuardSharp.Server.Endpoints;
 using GuardSharp.Server.Guards;
 using GuardSharp.Server.Hosting;
@@ -159,6 +160,7 @@ public sealed class GuardServer : IAsyncDisposable
         services.AddSingleton<VerdictService>();
         services.TryAddSingleton<IDecisionLog, NoDecisionLog>();
         services.AddForms();
+        services.AddChat();
     }
 
     private static void Use(WebApplication app)
@@ -175,6 +177,7 @@ public sealed class GuardServer : IAsyncDisposable
         app.MapModels();
         app.MapForms();
         app.MapPage();
+        app.MapChat();
     }
 
     private static void Limit(KestrelServerOptions kestrel, ServerOptions options)

@@ -54,13 +54,22 @@ internal sealed class ChatJudge(IGuard guard, GuardedChatOptions options, ChatTe
         catch (Exception error) when (error is not OperationCanceledException || !cancellationToken.IsCancellationRequested)
         {
             // Whatever went wrong, nothing is known about the content: it passes only where the options say so.
-            var reason = error is GuardTimeoutException ? BlockReason.GuardTimeout : BlockReason.GuardError;
-            measured.Failed(reason, options.FailOpen, error);
+            var reason = ReasonOf(error);
+            // Whoever could make the guard fail by what they send would open it: such failures never do.
+            var opens = options.FailOpen && reason != BlockReason.ContentNotAllowed;
+            measured.Failed(reason, opens, error);
             if (options.ThrowOnGuardError)
                 throw;
-            return options.FailOpen ? new Judged(null, null, FailedOpen: true) : new Judged(null, new BlockedChat(stage, reason, null) { Error = error });
+            return opens ? new Judged(null, null, FailedOpen: true) : new Judged(null, new BlockedChat(stage, reason, null) { Error = error });
         }
     }
+
+    private static BlockReason ReasonOf(Exception error) => error switch
+    {
+        GuardTimeoutException => BlockReason.GuardTimeout,
+        ContextOverflowException or InvalidConversationException or ImageException => BlockReason.ContentNotAllowed,
+        _ => BlockReason.GuardError,
+    };
 
     private async Task<Verdict> ClassifyAsync(Conversation conversation, ClassifyOptions request, CancellationToken cancellationToken)
     {

@@ -7,42 +7,27 @@ using Names = GuardSharp.Extensions.AI.GuardTelemetry;
 namespace GuardSharp.Extensions.AI.Telemetry;
 
 /// <summary>What a guarded chat tells meters, traces and logs: numbers, codes and names, never content.</summary>
-internal sealed class ChatTelemetry : IDisposable
+/// <remarks>Instruments are the process's: a client may be made for each request, a meter may not.</remarks>
+internal sealed class ChatTelemetry(ILogger logger)
 {
-    private readonly Meter _meter = new(Names.MeterName);
-    private readonly ActivitySource _source = new(Names.ActivitySourceName);
-    private readonly Counter<long> _judgements;
-    private readonly Counter<long> _blocked;
-    private readonly Counter<long> _failedOpen;
-    private readonly Histogram<double> _duration;
-    private readonly ILogger _logger;
-
-    public ChatTelemetry(ILogger logger)
-    {
-        _logger = logger;
-        _judgements = _meter.CreateCounter<long>(Names.JudgementsInstrument, "{judgement}", "Judgements of chats.");
-        _blocked = _meter.CreateCounter<long>(Names.BlockedInstrument, "{chat}", "Chats that were blocked.");
-        _failedOpen = _meter.CreateCounter<long>(Names.FailedOpenInstrument, "{judgement}", "Judgements that failed and let content pass unjudged.");
-        _duration = _meter.CreateHistogram<double>(Names.DurationInstrument, "s", "Time of a judgement.");
-    }
+    private static readonly Meter _meter = new(Names.MeterName);
+    private static readonly ActivitySource _source = new(Names.ActivitySourceName);
+    private static readonly Counter<long> _judgements = _meter.CreateCounter<long>(Names.JudgementsInstrument, "{judgement}", "Judgements of chats.");
+    private static readonly Counter<long> _blocked = _meter.CreateCounter<long>(Names.BlockedInstrument, "{chat}", "Chats that were blocked.");
+    private static readonly Counter<long> _failedOpen = _meter.CreateCounter<long>(Names.FailedOpenInstrument, "{judgement}", "Judgements that failed and let content pass unjudged.");
+    private static readonly Histogram<double> _duration = _meter.CreateHistogram<double>(Names.DurationInstrument, "s", "Time of a judgement.");
 
     /// <summary>Begins to measure a judgement.</summary>
-    public Measurement Start(GuardStage stage) => new(this, stage);
+    public Measurement Start(GuardStage stage) => new(logger, stage);
 
     /// <summary>Something was blocked.</summary>
     public void Blocked(BlockedChat block)
     {
         _blocked.Add(1, new(Names.StageAttribute, GuardProperties.NameOf(block.Stage)), new(Names.ReasonAttribute, GuardProperties.NameOf(block.Reason)));
         if (block.Verdict is { } verdict)
-            ChatLog.BlockedUnsafe(_logger, block.Stage, verdict.UnsafeProbability, verdict.Threshold, string.Join(',', verdict.Categories), verdict.Model, verdict.PolicyVersion);
+            ChatLog.BlockedUnsafe(logger, block.Stage, verdict.UnsafeProbability, verdict.Threshold, string.Join(',', verdict.Categories), verdict.Model, verdict.PolicyVersion);
         else
-            ChatLog.BlockedUnjudged(_logger, block.Stage, GuardProperties.NameOf(block.Reason), block.Error is null ? "" : Describe(block.Error));
-    }
-
-    public void Dispose()
-    {
-        _meter.Dispose();
-        _source.Dispose();
+            ChatLog.BlockedUnjudged(logger, block.Stage, GuardProperties.NameOf(block.Reason), block.Error is null ? "" : Describe(block.Error));
     }
 
     // Errors of ours hold no user text; of others nobody knows, so their kind must do.
@@ -51,18 +36,18 @@ internal sealed class ChatTelemetry : IDisposable
     /// <summary>One judgement while it is measured.</summary>
     internal sealed class Measurement : IDisposable
     {
-        private readonly ChatTelemetry _telemetry;
+        private readonly ILogger _logger;
         private readonly KeyValuePair<string, object?> _stage;
         private readonly Activity? _activity;
         private readonly long _started = Stopwatch.GetTimestamp();
         private readonly GuardStage _side;
 
-        public Measurement(ChatTelemetry telemetry, GuardStage stage)
+        public Measurement(ILogger logger, GuardStage stage)
         {
-            _telemetry = telemetry;
+            _logger = logger;
             _side = stage;
             _stage = new(Names.StageAttribute, GuardProperties.NameOf(stage));
-            _activity = telemetry._source.StartActivity(Names.JudgementActivity);
+            _activity = _source.StartActivity(Names.JudgementActivity);
             _activity?.SetTag(_stage.Key, _stage.Value);
         }
 
@@ -81,19 +66,19 @@ internal sealed class ChatTelemetry : IDisposable
             _activity?.SetStatus(ActivityStatusCode.Error, error.GetType().Name);
             if (!opened)
                 return;
-            _telemetry._failedOpen.Add(1, _stage, new(Names.ReasonAttribute, GuardProperties.NameOf(reason)));
-            ChatLog.FailedOpen(_telemetry._logger, _side, GuardProperties.NameOf(reason), Describe(error));
+            _failedOpen.Add(1, _stage, new(Names.ReasonAttribute, GuardProperties.NameOf(reason)));
+            ChatLog.FailedOpen(_logger, _side, GuardProperties.NameOf(reason), Describe(error));
         }
 
         public void Dispose()
         {
-            _telemetry._duration.Record(Stopwatch.GetElapsedTime(_started).TotalSeconds, _stage);
+            _duration.Record(Stopwatch.GetElapsedTime(_started).TotalSeconds, _stage);
             _activity?.Dispose();
         }
 
         private void Count(string result)
         {
-            _telemetry._judgements.Add(1, _stage, new(Names.ResultAttribute, result));
+            _judgements.Add(1, _stage, new(Names.ResultAttribute, result));
             _activity?.SetTag(Names.ResultAttribute, result);
         }
     }

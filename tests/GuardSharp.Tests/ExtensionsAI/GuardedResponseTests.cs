@@ -104,6 +104,17 @@ public sealed class GuardedResponseTests
     }
 
     [Fact]
+    public async Task Nobody_opens_the_guard_by_sending_what_it_cannot_judge()
+    {
+        Exception[] faults = [new ContextOverflowException(2, 1), new InvalidConversationException("x"), new ImageException("x")];
+        foreach (var fault in faults)
+        {
+            using var client = new GuardedChatClient(FakeChatClient.Saying("x"), new FakeGuard(_ => throw fault), new() { FailOpen = true });
+            AssertRefused(await client.GetResponseAsync([_hello]), "I can't help with that.", "input", "content-not-allowed");
+        }
+    }
+
+    [Fact]
     public async Task A_guard_that_never_answers_is_late_even_if_it_ignores_its_token()
     {
         var guard = new FakeGuard(_ => 0) { Before = (_, _) => Task.Delay(Timeout.Infinite, CancellationToken.None) };

@@ -104,7 +104,7 @@ public sealed class StreamPropertyTests
     [Fact]
     public async Task Plain_text_is_guarded_without_a_chat()
     {
-        using var stream = new StreamGuard(FakeGuard.ThatRefuses("bomb"), Conversation.OfUser("hello"), new() { Window = new() { FirstCharacters = 3, Characters = 3, Growth = 0 } });
+        var stream = new StreamGuard(FakeGuard.ThatRefuses("bomb"), Conversation.OfUser("hello"), new() { Window = new() { FirstCharacters = 3, Characters = 3, Growth = 0 } });
         Assert.Equal("", await stream.AppendAsync("on"));
         Assert.Equal("one", await stream.AppendAsync("e tw"));
         Assert.Equal(" two", await stream.AppendAsync("o three"));
