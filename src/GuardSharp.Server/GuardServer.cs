@@ -1,4 +1,5 @@
 using GuardSharp.Server.Audit;
+using GuardSharp.Server.Audit.Review;
 using GuardSharp.Server.Chat;
 using GuardSharp.Server.Endpoints;
 using GuardSharp.Server.Guards;
@@ -158,7 +159,7 @@ public sealed class GuardServer : IAsyncDisposable
         services.AddSingleton(_ => new PolicyRegistry(new Dictionary<string, Policies.Policy>()));
         services.AddSingleton(provider => new ConversationLimits { MaxMessages = Options(provider).MaxMessages, MaxParts = Options(provider).MaxParts });
         services.AddSingleton<VerdictService>();
-        services.TryAddSingleton<IDecisionLog, NoDecisionLog>();
+        services.AddAudit(builder.Configuration);
         services.AddForms();
         services.AddChat();
     }
@@ -178,6 +179,7 @@ public sealed class GuardServer : IAsyncDisposable
         app.MapForms();
         app.MapPage();
         app.MapChat();
+        app.MapAudit();
     }
 
     private static void Limit(KestrelServerOptions kestrel, ServerOptions options)

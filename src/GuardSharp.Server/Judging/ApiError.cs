@@ -1,5 +1,6 @@
 using GuardSharp.Policies;
 using GuardSharp.Remote;
+using GuardSharp.Server.Audit;
 using Microsoft.AspNetCore.Http;
 
 namespace GuardSharp.Server.Judging;
@@ -30,6 +31,7 @@ internal sealed record ApiError(string Message, string Type, string? Param, stri
             new ApiException(503, "server_error", "The server of the model does not answer, or has too much to do. Try again later.", "model_unavailable") { RetryAfter = remote.RetryAfter ?? TimeSpan.FromSeconds(2) },
         RemoteGuardException or InvalidAnswerException =>
             new ApiException(502, "server_error", "The server of the model gave no verdict on this conversation. It is not judged.", "no_verdict"),
+        AuditException => ApiException.NotReady(error.Message, "audit_unavailable"),
         BadHttpRequestException bad => OfBadRequest(bad),
         _ => null,
     };
