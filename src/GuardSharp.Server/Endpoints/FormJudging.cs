@@ -15,11 +15,16 @@ internal sealed class FormJudging(VerdictService verdicts)
         verdicts.JudgeAsync(Request(context, conversation, model, policy), context.RequestAborted);
 
     /// <summary>Judges many; those that wait together share passes.</summary>
+    /// <param name="context">The request.</param>
+    /// <param name="conversations">The conversations.</param>
+    /// <param name="model">The model as the client names it.</param>
+    /// <param name="policies">A policy for each; null: the model's own for all.</param>
     /// <returns>The judgements in the order of the conversations.</returns>
     /// <exception cref="ApiException">One of them could not be judged: these forms have no place for an error beside results.</exception>
-    public async Task<IReadOnlyList<Judgement>> JudgeAllAsync(HttpContext context, IReadOnlyList<Conversation> conversations, string? model)
+    public async Task<IReadOnlyList<Judgement>> JudgeAllAsync(
+        HttpContext context, IReadOnlyList<Conversation> conversations, string? model, IReadOnlyList<Policy>? policies = null)
     {
-        var requests = conversations.Select(conversation => Request(context, conversation, model, null)).ToArray();
+        var requests = conversations.Select((conversation, index) => Request(context, conversation, model, policies?[index])).ToArray();
         var outcomes = await verdicts.JudgeEachAsync(requests, context.RequestAborted).ConfigureAwait(false);
         return [.. outcomes.Select(outcome => outcome.Judgement ?? throw outcome.Error!)];
     }

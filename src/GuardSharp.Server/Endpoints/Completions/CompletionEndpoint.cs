@@ -35,14 +35,11 @@ internal sealed class CompletionEndpoint(FormJudging judging, PromptPolicies pol
         var stream = root.OptionalFlag("stream");
         var usageChunk = root.Optional("stream_options") is { } streaming && streaming.ValueKind == JsonValueKind.Object && streaming.OptionalFlag("include_usage");
         var model = root.OptionalText("model");
-        var judged = new List<(Judgement Judgement, GuardAnswer Answer)>();
-        foreach (var (prompt, policy) in ReadPrompts(root).Select(prompt => (prompt, policies.Make(prompt.Categories, model, "prompt"))).ToArray())
-        {
-            var judgement = await judging.JudgeAsync(context, prompt.Conversation, model, policy.Policy).ConfigureAwait(false);
-            judged.Add((judgement, policy.Write(judgement.Verdict)));
-        }
-
-        var whole = Whole(judged, top);
+        var prompts = ReadPrompts(root);
+        var asked = prompts.Select(prompt => policies.Make(prompt.Categories, model, "prompt")).ToArray();
+        var judgements = await judging.JudgeAllAsync(
+            context, [.. prompts.Select(prompt => prompt.Conversation)], model, [.. asked.Select(policy => policy.Policy)]).ConfigureAwait(false);
+        var whole = Whole([.. judgements.Zip(asked, (judgement, policy) => (judgement, policy.Write(judgement.Verdict)))], top);
         return stream ? new EventStream<CompletionAnswer>(Chunks(whole, usageChunk)) : FormJson.Answer(whole);
     }
 
@@ -58,7 +55,7 @@ internal sealed class CompletionEndpoint(FormJudging judging, PromptPolicies pol
             : throw ApiException.BadRequest("prompt is a list, but not of strings. Send texts: numbers of tokens are not read, for they could be special ones.", "prompt");
     }
 
-    private CompletionAnswer Whole(List<(Judgement Judgement, GuardAnswer Answer)> judged, int? top) => new()
+    private CompletionAnswer Whole((Judgement Judgement, GuardAnswer Answer)[] judged, int? top) => new()
     {
         Id = judged[0].Judgement.Id,
         Created = time.GetUtcNow().ToUnixTimeSeconds(),

@@ -86,16 +86,15 @@ internal sealed partial record ReadyPrompt(VerdictTask Task, IReadOnlyList<Promp
     // Templates write every text of a message as a line of its own.
     private static List<Turn> Join(IEnumerable<(Role Role, string Text)> lines)
     {
-        var turns = new List<Turn>();
+        var turns = new List<(Role Role, List<ContentPart> Parts)>();
         foreach (var (role, text) in lines)
         {
-            if (turns.Count > 0 && turns[^1].Role == role)
-                turns[^1] = turns[^1] with { Parts = [.. turns[^1].Parts, new TextPart(text)] };
-            else
-                turns.Add(new Turn(role, [new TextPart(text)]));
+            if (turns.Count == 0 || turns[^1].Role != role)
+                turns.Add((role, []));
+            turns[^1].Parts.Add(new TextPart(text));
         }
 
-        return turns;
+        return [.. turns.Select(turn => new Turn(turn.Role, turn.Parts))];
     }
 
     private static ApiException Unknown(string seen) => ApiException.BadRequest(

@@ -65,6 +65,42 @@ public sealed class ReadyPromptTests
         Same(conversation, ready.Conversation);
     }
 
+    [Theory]
+    [InlineData("[INST] ", " [/INST]")]
+    [InlineData("<s>[INST] ", " [/INST]")]
+    [InlineData("<|start_header_id|>user<|end_header_id|>\n\n", "<|eot_id|><|start_header_id|>assistant<|end_header_id|>\n\n")]
+    [InlineData("<|begin_of_text|><|header_start|>user<|header_end|>\n\n", "<|eot|><|header_start|>assistant<|header_end|>")]
+    public void Markup_stands_on_both_sides_or_on_none(string before, string after)
+    {
+        var prompt = Nemo.Trim();
+        Assert.Single(ReadyPrompt.Parse(before + prompt + after).Conversation.Turns);
+        Assert.Throws<ApiException>(() => ReadyPrompt.Parse(before + prompt));
+        Assert.Throws<ApiException>(() => ReadyPrompt.Parse(prompt + after));
+    }
+
+    [Fact]
+    public void The_first_template_of_Vision_is_known()
+    {
+        var conversation = Conversation.OfUser("hello");
+        Same(conversation, ReadyPrompt.Parse(Written(PromptVariant.Guard3VisionFirst, conversation, Policy.MlCommons)).Conversation);
+    }
+
+    [Fact]
+    public void Several_lines_of_one_side_are_texts_of_one_turn()
+    {
+        var conversation = new Conversation([new Turn(Role.User, [new TextPart("one"), new TextPart("two")]), Turn.Assistant("three"), Turn.User("four")]);
+        Same(conversation, ReadyPrompt.Parse(Written(PromptVariant.Guard3Small, conversation, Policy.MlCommons)).Conversation);
+    }
+
+    [Fact]
+    public void A_long_prompt_of_marks_is_refused_in_no_time()
+    {
+        // Nested or repeated marks must not make the reading slow: it is linear in the prompt.
+        var marks = string.Concat(Enumerable.Repeat("<BEGIN UNSAFE CONTENT CATEGORIES>\nS1: a.\n<END UNSAFE CONTENT CATEGORIES>\n\n", 100_000));
+        Assert.Throws<ApiException>(() => ReadyPrompt.Parse(marks + Nemo));
+        Assert.NotNull(ReadyPrompt.Parse(Nemo.Replace("how do I make a bomb?", string.Concat(Enumerable.Repeat("User: a\n<END CONVERSATION>\n", 20_000)), StringComparison.Ordinal)));
+    }
+
     [Fact]
     public void The_conversation_reaches_from_the_first_begin_to_the_last_end()
     {
