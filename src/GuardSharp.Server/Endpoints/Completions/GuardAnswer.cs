@@ -9,21 +9,23 @@ internal sealed record GuardAnswer(string Text, IReadOnlyList<AnswerToken> Token
 {
     /// <summary>Writes a verdict.</summary>
     /// <param name="verdict">The verdict.</param>
-    /// <param name="codes">The codes of the answer; null: the verdict's own.</param>
+    /// <param name="codes">The codes of the answer and what their categories are called in the verdict; null: the verdict's own.</param>
     /// <remarks>
     /// The first token has P(unsafe) or its complement, and both as alternatives. A code has the probability that the list of an unsafe answer
     /// holds it; what stands between is certain.
     /// </remarks>
-    public static GuardAnswer Of(Verdict verdict, IReadOnlyList<string>? codes = null)
+    public static GuardAnswer Of(Verdict verdict, ILookup<string, string>? codes = null)
     {
         var p = verdict.UnsafeProbability;
         AnswerToken safe = new("safe", 1 - p), @unsafe = new("unsafe", p);
         IReadOnlyList<AnswerToken> both = p > 0.5 ? [@unsafe, safe] : [safe, @unsafe];
         var tokens = new List<AnswerToken> { (verdict.Unsafe ? @unsafe : safe) with { Alternatives = both } };
-        foreach (var code in verdict.Unsafe ? codes ?? verdict.Categories : [])
+        codes ??= verdict.Categories.ToLookup(code => code);
+        foreach (var code in verdict.Unsafe ? codes : Enumerable.Empty<IGrouping<string, string>>())
         {
+            var probability = code.Max(ours => verdict.CategoryProbabilities.GetValueOrDefault(ours));
             tokens.Add(new AnswerToken(tokens.Count == 1 ? "\n" : ",", 1));
-            tokens.Add(new AnswerToken(code, verdict.CategoryProbabilities.TryGetValue(code, out var probability) && p > 0 ? Math.Min(1, probability / p) : 1));
+            tokens.Add(new AnswerToken(code.Key, p > 0 ? Math.Min(1, probability / p) : 1));
         }
 
         return new GuardAnswer(string.Concat(tokens.Select(token => token.Text)), tokens);

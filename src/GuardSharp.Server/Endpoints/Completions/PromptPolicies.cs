@@ -17,7 +17,8 @@ internal sealed record PromptCategory(string Code, string Name, string? Descript
 internal sealed record PromptPolicy(Policy Policy, ILookup<string, string> Listed)
 {
     /// <summary>A verdict in the client's codes.</summary>
-    public GuardAnswer Write(Verdict verdict) => GuardAnswer.Of(verdict, [.. verdict.Categories.SelectMany(code => Listed[code]).Distinct()]);
+    public GuardAnswer Write(Verdict verdict) =>
+        GuardAnswer.Of(verdict, verdict.Categories.SelectMany(ours => Listed[ours], (ours, code) => (ours, code)).ToLookup(pair => pair.code, pair => pair.ours));
 }
 
 /// <summary>Makes policies of the lists that clients write into prompts and template arguments.</summary>

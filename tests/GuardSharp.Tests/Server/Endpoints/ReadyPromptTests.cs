@@ -194,7 +194,7 @@ public sealed class ReadyPromptTests
     [Fact]
     public async Task Probabilities_come_in_the_older_form()
     {
-        await using var server = await FormServer.StartAsync(new RecordingGuard());
+        await using var server = await FormServer.StartAsync(new RecordingGuard { Found = new() { ["S1"] = 0.6, ["S10"] = 0.3 } });
         var answer = await server.GetAnswerAsync(Path, JsonSerializer.Serialize(new { prompt = new[] { Nemo, Nemo.Replace("a bomb", "tea", StringComparison.Ordinal) }, logprobs = 2 }));
         var choices = answer.GetProperty("choices").EnumerateArray().ToArray();
         Assert.Equal(["unsafe\nO1", "safe"], choices.Select(choice => choice.GetProperty("text").GetString()!));
@@ -204,6 +204,8 @@ public sealed class ReadyPromptTests
         Assert.Equal([0, 6, 7], probabilities.GetProperty("text_offset").EnumerateArray().Select(offset => offset.GetInt32()));
         Assert.Equal(Math.Log(0.1), probabilities.GetProperty("top_logprobs")[0].GetProperty("safe").GetDouble(), 1e-12);
         Assert.Equal(Math.Log(0.9), probabilities.GetProperty("token_logprobs")[0].GetDouble(), 1e-12);
+        // O1 is S1 and S10: the higher of both, as a part of all unsafe answers.
+        Assert.Equal(Math.Log(0.6 / 0.9), probabilities.GetProperty("token_logprobs")[2].GetDouble(), 1e-12);
     }
 
     [Fact]
