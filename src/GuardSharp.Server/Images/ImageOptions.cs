@@ -26,7 +26,7 @@ internal sealed class ImageOptions
     [Range(1, 1000)]
     public int MaxRemoteImages { get; set; } = 10;
 
-    /// <summary>Images fetched at the same time, for all requests together. Default 16.</summary>
+    /// <summary>Images fetched at the same time, for all requests together. Default 8.</summary>
     [Range(1, 1000)]
-    public int MaxFetchesAtOnce { get; set; } = 16;
+    public int MaxFetchesAtOnce { get; set; } = 8;
 }

@@ -25,7 +25,7 @@ internal sealed class ChatCompletionEndpoint(FormJudging judging, ConversationRe
         var usageChunk = root.Optional("stream_options") is { } options && options.ValueKind == JsonValueKind.Object && options.OptionalFlag("include_usage");
         var model = root.OptionalText("model");
         var policy = policies.FromTemplateArguments(root, model);
-        var conversation = await conversations.ReadMessagesAsync(messages, "messages", context.RequestAborted).ConfigureAwait(false);
+        var conversation = await conversations.ReadMessagesAsync(context, messages, "messages").ConfigureAwait(false);
         var judgement = await judging.JudgeAsync(context, conversation, model, policy?.Policy).ConfigureAwait(false);
         var answer = policy?.Write(judgement.Verdict) ?? GuardAnswer.Of(judgement.Verdict);
         var probabilities = wanted ? ChatLogProbabilities.Of(answer, top) : null;

@@ -25,14 +25,14 @@ internal sealed class GuardrailEndpoint(FormJudging judging, ConversationReader 
         var root = body.Root;
         // LiteLLM's own "model" is the one behind the gateway, not the guard.
         var model = root.Optional("additional_provider_specific_params") is { } own && own.ValueKind == JsonValueKind.Object ? own.OptionalText("model") : null;
-        var input = await ReadAsync(root, context.RequestAborted).ConfigureAwait(false);
+        var input = await ReadAsync(context, root).ConfigureAwait(false);
         var judgements = await JudgeAsync(context, input, model).ConfigureAwait(false);
         var found = judgements.Where(judgement => judgement.Verdict.Unsafe).ToArray();
         return FormJson.Answer(new GuardrailAnswer(
             found.Length > 0 ? "BLOCKED" : "NONE", found.Length > 0 ? Reason(found) : null, [.. judgements.Select(judgement => judgement.Id)]));
     }
 
-    private async Task<GuardrailInput> ReadAsync(JsonElement root, CancellationToken cancellationToken)
+    private async Task<GuardrailInput> ReadAsync(HttpContext context, JsonElement root)
     {
         var limit = server.Value.MaxBatchInputs;
         var response = root.OptionalText("input_type") switch
@@ -42,12 +42,11 @@ internal sealed class GuardrailEndpoint(FormJudging judging, ConversationReader 
             _ => throw ApiException.BadRequest("input_type is neither request nor response.", "input_type"),
         };
         string[] texts = [.. root.OptionalList("texts", limit).Select(text => text.Text("texts")).Where(text => !string.IsNullOrWhiteSpace(text)).Distinct()];
-        var images = new List<ImagePart>();
-        foreach (var image in root.OptionalList("images", limit))
-            images.Add(await conversations.ReadImageAsync(image.Text("images"), "images", cancellationToken).ConfigureAwait(false));
+        string[] encoded = [.. root.OptionalList("images", limit).Select(image => image.Text("images"))];
+        var images = await conversations.ReadImagesAsync(context, encoded, "images").ConfigureAwait(false);
         ContentPart[] calls = [.. root.OptionalList("tool_calls", limit).Select(Call)];
         var messages = root.Optional("structured_messages") is { } list && list.ValueKind == JsonValueKind.Array && list.GetArrayLength() > 0
-            ? (await conversations.ReadMessagesAsync(list, "structured_messages", cancellationToken).ConfigureAwait(false)).Turns
+            ? (await conversations.ReadMessagesAsync(context, list, "structured_messages").ConfigureAwait(false)).Turns
             : [];
         return new GuardrailInput(response, texts, images, calls, messages);
     }

@@ -1,3 +1,4 @@
+using System.Security.Cryptography;
 using GuardSharp.Conversations;
 
 namespace GuardSharp.Server.Endpoints.LiteLlm;
@@ -23,8 +24,8 @@ internal sealed record GuardrailInput(
 
         var parts = Messages.SelectMany(turn => turn.Parts).ToArray();
         var held = parts.OfType<TextPart>().Select(part => part.Text).ToHashSet();
-        var pictures = parts.OfType<ImagePart>().ToArray();
-        var rest = Images.Where(image => !pictures.Any(picture => picture.Data.Span.SequenceEqual(image.Data.Span)));
+        var pictures = parts.OfType<ImagePart>().Select(Hash).ToHashSet();
+        var rest = Images.Where(image => !pictures.Contains(Hash(image)));
         return ([new Conversation(Messages)], this with { Texts = [.. Texts.Where(text => !held.Contains(text))], Images = [.. rest] });
     }
 
@@ -41,6 +42,8 @@ internal sealed record GuardrailInput(
             conversations.Add(new Conversation([question, new Turn(Role.Assistant, Calls)]));
         return conversations;
     }
+
+    private static string Hash(ImagePart image) => Convert.ToHexString(SHA256.HashData(image.Data.Span));
 
     private Conversation Answer(IReadOnlyList<ContentPart> parts) => new([.. Messages, new Turn(Role.Assistant, parts)]);
 

@@ -23,11 +23,11 @@ internal sealed class ChatModerationEndpoint(FormJudging judging, ConversationRe
         {
             RequestFields.CheckInputs("input", list.Count, server.Value.MaxBatchInputs);
             for (var i = 0; i < list.Count; i++)
-                read.Add(await conversations.ReadMessagesAsync(list[i], $"input[{i}]", context.RequestAborted).ConfigureAwait(false));
+                read.Add(await conversations.ReadMessagesAsync(context, list[i], $"input[{i}]").ConfigureAwait(false));
         }
         else
         {
-            read.Add(await conversations.ReadMessagesAsync(root.GetProperty("input"), "input", context.RequestAborted).ConfigureAwait(false));
+            read.Add(await conversations.ReadMessagesAsync(context, root.GetProperty("input"), "input").ConfigureAwait(false));
         }
 
         var judgements = await judging.JudgeAllAsync(context, read, root.OptionalText("model")).ConfigureAwait(false);

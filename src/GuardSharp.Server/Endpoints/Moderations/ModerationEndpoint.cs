@@ -28,7 +28,7 @@ internal sealed class ModerationEndpoint(
 
     private async Task<LlamaModerationAnswer> JudgeMessagesAsync(HttpContext context, JsonElement messages, string? model)
     {
-        var conversation = await conversations.ReadMessagesAsync(messages, "messages", context.RequestAborted).ConfigureAwait(false);
+        var conversation = await conversations.ReadMessagesAsync(context, messages, "messages").ConfigureAwait(false);
         var judgement = await judging.JudgeAsync(context, conversation, model).ConfigureAwait(false);
         var verdict = judgement.Verdict;
         return new(judgement.Id, verdict.Model, [new(verdict.Unsafe, [.. verdict.Categories.Select(code => _llamaNames.GetValueOrDefault(code, code))])]);
@@ -38,12 +38,12 @@ internal sealed class ModerationEndpoint(
     {
         if (root.Optional("input") is not { } input)
             throw ApiException.BadRequest("There is neither input nor messages. Send the text, a list of texts, or a list of parts as input.", "input");
-        var inputs = await ReadInputAsync(input, context.RequestAborted).ConfigureAwait(false);
+        var inputs = await ReadInputAsync(context, input).ConfigureAwait(false);
         var judgements = await judging.JudgeAllAsync(context, inputs, model).ConfigureAwait(false);
         return results.Tell(judgements, inputs, asMistral: model?.StartsWith("mistral-", StringComparison.Ordinal) == true);
     }
 
-    private async Task<IReadOnlyList<Conversation>> ReadInputAsync(JsonElement input, CancellationToken cancellationToken)
+    private async Task<IReadOnlyList<Conversation>> ReadInputAsync(HttpContext context, JsonElement input)
     {
         switch (input.ValueKind)
         {
@@ -53,7 +53,7 @@ internal sealed class ModerationEndpoint(
                 throw ApiException.BadRequest("input is an empty list. Send at least one text or part.", "input");
             case JsonValueKind.Array when input[0].ValueKind == JsonValueKind.Object:
                 // A list of parts is one input: a text and its pictures are judged together.
-                return [await conversations.ReadPartsAsync(input, "input", cancellationToken).ConfigureAwait(false)];
+                return [await conversations.ReadPartsAsync(context, input, "input").ConfigureAwait(false)];
             case JsonValueKind.Array:
                 RequestFields.CheckInputs("input", input.GetArrayLength(), server.Value.MaxBatchInputs);
                 return [.. input.EnumerateArray().Select((text, index) => OneText(text, $"input[{index}]"))];

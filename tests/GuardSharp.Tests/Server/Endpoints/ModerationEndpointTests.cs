@@ -2,13 +2,6 @@ using System.Net;
 using System.Text.Json;
 using GuardSharp.Conversations;
 using GuardSharp.Policies;
-using GuardSharp.Server.Images;
-using GuardSharp.Server.Security;
-using Microsoft.AspNetCore.Builder;
-using Microsoft.AspNetCore.Hosting;
-using Microsoft.AspNetCore.Http;
-using Microsoft.Extensions.DependencyInjection;
-using Microsoft.Extensions.Logging;
 
 namespace GuardSharp.Tests.Server.Endpoints;
 
@@ -167,41 +160,6 @@ public sealed class ModerationEndpointTests
         await using var other = await FormServer.StartAsync(guard, ("GuardSharp:Images:AllowedHosts:0", "images.example.com"));
         Assert.Equal("remote_image_refused", (await other.GetErrorAsync(Path, Json)).GetProperty("code").GetString());
     }
-
-    [Fact]
-    public async Task Images_on_a_network_are_fetched_once_where_their_host_is_allowed()
-    {
-        var builder = WebApplication.CreateSlimBuilder();
-        builder.Logging.ClearProviders();
-        builder.WebHost.UseUrls("http://127.0.0.1:0");
-        await using var images = builder.Build();
-        var asked = 0;
-        images.MapGet("/a.png", () =>
-        {
-            Interlocked.Increment(ref asked);
-            return Results.Bytes(TestPicture.Bytes);
-        });
-        await images.StartAsync(TestContext.Current.CancellationToken);
-        var host = new Uri(images.Urls.First()).Authority;
-        var guard = new RecordingGuard();
-        // Only a test may look for images on its own machine.
-        await using var server = await FormServer.StartAsync(
-            guard, CallerRights.Classify, services => services.AddSingleton(new AddressRule(IPAddress.IsLoopback)),
-            ("GuardSharp:Images:AllowedHosts:0", host), ("GuardSharp:Images:AllowHttp", "true"));
-        var part = $$$"""{"type":"image_url","image_url":{"url":"http://{{{host}}}/a.png"}}""";
-        await server.GetAnswerAsync(Path, $$"""{"messages":[{"role":"user","content":[{{part}},{{part}},{"type":"text","text":"what is it?"}]}]}""");
-        Assert.Equal(1, asked);
-        var pictures = Assert.Single(guard.Single.Turns).Parts.OfType<ImagePart>().ToArray();
-        Assert.Equal(2, pictures.Length);
-        Assert.All(pictures, picture => Assert.Equal(TestPicture.Bytes, picture.Data.ToArray()));
-        var many = string.Join(',', Enumerable.Range(0, 11).Select(i => part.Replace("a.png", $"{i}.png", StringComparison.Ordinal)));
-        Assert.Equal("too_many_images", (await server.GetErrorAsync(Path, $$"""{"input":[{{many}}]}""")).GetProperty("code").GetString());
-        Assert.Equal("remote_image_refused", (await server.GetErrorAsync(Path, $$"""{"input":[{{part.Replace("a.png", "b.png", StringComparison.Ordinal)}}]}""")).GetProperty("code").GetString());
-    }
-
-    [Fact]
-    public async Task A_list_of_hosts_that_cannot_be_read_keeps_the_server_from_starting() => await Assert.ThrowsAsync<GuardException>(
-        () => FormServer.StartAsync(new RecordingGuard(), ("GuardSharp:Images:AllowedHosts:0", "*")));
 
     [Fact]
     public async Task Ten_thousand_parts_are_refused_before_any_of_them_is_read()
