@@ -2,11 +2,13 @@ using System.Globalization;
 using BenchmarkDotNet.Running;
 using GuardSharp.Benchmarks;
 using GuardSharp.Benchmarks.Kernels;
+using GuardSharp.Benchmarks.Load;
 using GuardSharp.Benchmarks.Peers;
 using GuardSharp.Tensors;
 
 const string usage = """
     usage: verdicts | flat MODEL_FOLDER [COUNT] [THREADS]
+           load GUARDSHARP_EXECUTABLE MODEL_FOLDER [SECONDS] [CONNECTIONS]
            gemm | small | attention [THREADS] [ROUNDS]
            network [MODEL] [THREADS] [ROUNDS] [TOKENS] [int8|int4]
            peers MODELS_FOLDER LLAMA_FOLDER [ROUNDS] [THREADS] [speed|server|speed+server]
@@ -23,6 +25,9 @@ switch (args)
         break;
     case ["flat", var model, ..]:
         await VerdictBenchmark.RunFlatAsync(model, Number(2, 50_000), Number(3, 0));
+        break;
+    case ["load", var executable, var model, ..]:
+        await new LoadBenchmark(executable, model, Number(3, 60), Number(4, 64)).RunAsync();
         break;
     case ["gemm", ..]:
         MatrixBenchmark.Run(new MatrixSize(512, 2048, 8192), Number(1, Environment.ProcessorCount), Number(2, 15));
