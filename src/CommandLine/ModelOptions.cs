@@ -21,6 +21,8 @@ internal sealed class ModelOptions(IBackendOptions? backend = null)
     private readonly Option<string?> _policy = new("--policy") { Description = "Policy file (JSON). Default: all hazard categories the model knows.", HelpName = "FILE" };
     private readonly Option<string?> _threshold = new("--threshold") { Description = "P(unsafe) from which on a verdict is unsafe, 0 to 1. Default: the model's own.", HelpName = "P" };
 
+    private readonly Option<string[]> _categoryThresholds = new("--category-threshold") { Description = "Probability from which on a category is violated, such as S1=0.3. Repeatable; goes before the policy's. Default: the policy's.", HelpName = "CODE=P", Arity = ArgumentArity.OneOrMore, AllowMultipleArgumentsPerToken = false };
+
     /// <summary>Adds the options of loading a model, and with <paramref name="judging"/> those of judging with it.</summary>
     public ModelOptions AddTo(Command command, bool judging)
     {
@@ -33,6 +35,7 @@ internal sealed class ModelOptions(IBackendOptions? backend = null)
         {
             command.Add(_policy);
             command.Add(_threshold);
+            command.Add(_categoryThresholds);
             command.Add(_imageLimit);
         }
 
@@ -82,7 +85,24 @@ internal sealed class ModelOptions(IBackendOptions? backend = null)
     {
         Policy = ReadPolicy(parsed),
         Threshold = parsed.GetValue(_threshold) is { } text ? Probability("--threshold", text) : null,
+        CategoryThresholds = parsed.GetValue(_categoryThresholds) is { Length: > 0 } pairs ? CategoryThresholds(pairs) : null,
     };
+
+    private static Dictionary<string, double> CategoryThresholds(string[] pairs)
+    {
+        var thresholds = new Dictionary<string, double>(StringComparer.Ordinal);
+        foreach (var pair in pairs)
+        {
+            if (pair.Split('=') is not [var code, var value])
+            {
+                throw new GuardException($"--category-threshold is \"{pair}\"; it must be a category and a number above 0 and up to 1, such as S1=0.3.");
+            }
+
+            thresholds[code] = Probability("--category-threshold", value);
+        }
+
+        return thresholds;
+    }
 
     /// <summary>Loads the model.</summary>
     public GuardClassifier Load(ParseResult parsed)

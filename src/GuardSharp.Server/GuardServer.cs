@@ -7,6 +7,7 @@ using GuardSharp.Server.Hosting;
 using GuardSharp.Server.Judging;
 using GuardSharp.Server.Page;
 using GuardSharp.Server.Security;
+using GuardSharp.Server.Telemetry;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Hosting;
 using Microsoft.AspNetCore.Hosting.Server;
@@ -59,6 +60,8 @@ public sealed class GuardServer : IAsyncDisposable
         configure?.Invoke(builder.Configuration);
         builder.Logging.AddConfiguration(builder.Configuration.GetSection("Logging"));
         builder.Logging.AddFilter("Microsoft", LogLevel.Warning);
+        // Who asks whether the server is ready gets the answer; that it still loads is no failure.
+        builder.Logging.AddFilter("Microsoft.Extensions.Diagnostics.HealthChecks", LogLevel.Critical);
         AddServer(builder);
         AddRooms(builder);
         adjust?.Invoke(builder);
@@ -152,6 +155,8 @@ public sealed class GuardServer : IAsyncDisposable
     {
         var services = builder.Services;
         services.AddHealth();
+        services.AddTelemetry(builder.Configuration);
+        services.AddOpenApiDocument();
         services.AddSingleton<ApiKeys>();
         services.AddSingleton<IGuardLoader, GuardLoader>();
         services.AddSingleton<GuardLoading>();
@@ -174,6 +179,8 @@ public sealed class GuardServer : IAsyncDisposable
         app.UseMiddleware<LoadingMiddleware>();
         app.UseMiddleware<DeadlineMiddleware>();
         app.MapHealth();
+        app.MapTelemetry();
+        app.MapOpenApiDocument();
         app.MapClassify();
         app.MapModels();
         app.MapForms();
@@ -189,7 +196,7 @@ public sealed class GuardServer : IAsyncDisposable
         limits.MaxRequestBodySize = options.MaxBodyBytes;
         limits.MaxConcurrentConnections = options.MaxConnections;
         limits.RequestHeadersTimeout = TimeSpan.FromSeconds(options.HeaderTimeoutSeconds);
-        limits.MinRequestBodyDataRate = new MinDataRate(options.MinBodyBytesPerSecond, TimeSpan.FromSeconds(5));
+        limits.MinRequestBodyDataRate = new MinDataRate(options.MinBodyBytesPerSecond, TimeSpan.FromSeconds(options.BodyGraceSeconds));
     }
 
     // Nothing was judged yet: until the models are loaded every request is refused.

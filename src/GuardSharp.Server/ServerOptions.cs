@@ -47,7 +47,11 @@ internal sealed class ServerOptions
     [Range(1, 3600)]
     public int HeaderTimeoutSeconds { get; set; } = 15;
 
-    /// <summary>Bytes a second at which a body must come in, after five seconds. Slower is 408.</summary>
+    /// <summary>Seconds before a body's speed counts.</summary>
+    [Range(1.1, 3600)]
+    public double BodyGraceSeconds { get; set; } = 5;
+
+    /// <summary>Bytes a second at which a body must come in. Slower is 408.</summary>
     [Range(1, 1L << 30)]
     public double MinBodyBytesPerSecond { get; set; } = 1024;
 
@@ -65,6 +69,9 @@ internal sealed class ServerOptions
 
     /// <summary>Whether unknown model names mean the default model.</summary>
     public bool AcceptAnyModel { get; set; }
+
+    /// <summary>Whether log lines at Debug hold what was judged. Off: content is in no log, trace or metric.</summary>
+    public bool LogContent { get; set; }
 
     /// <summary>Whether a server without keys may be reached from other machines.</summary>
     public bool AllowAnonymous { get; set; }

@@ -18,6 +18,9 @@ public sealed class GuardClassifier : IGuard
     // A picture of 17 tiles is 23 MB of pixels: few may wait for the engine at a time.
     private const int PicturesAtOnce = 8;
 
+    // Of a picture that is not decoded yet: a photograph of middling size.
+    private const int GuessedTiles = 5;
+
     private readonly SemaphoreSlim _pictures = new(PicturesAtOnce);
     private readonly LoadedModel _model;
     private readonly GuardOptions _options;
@@ -37,9 +40,9 @@ public sealed class GuardClassifier : IGuard
             MaxImages = model.Images is null ? 0 : options.MaxImages ?? manifest?.MaxImages ?? model.MaxImages,
             MaxContextTokens = model.MaxContextTokens,
             PromptVariant = model.Variant,
-            Threshold = manifest?.Threshold ?? 0.5,
+            Threshold = options.Threshold ?? manifest?.Threshold ?? 0.5,
         };
-        DefaultPolicy = Policy.MlCommons.Only([.. Policy.MlCommons.Categories.Select(c => c.Code).Where(Capabilities.Codes.Contains)]);
+        DefaultPolicy = WithDefaults(Policy.MlCommons.Only([.. Policy.MlCommons.Categories.Select(c => c.Code).Where(Capabilities.Codes.Contains)]));
     }
 
     /// <inheritdoc/>
@@ -66,8 +69,11 @@ public sealed class GuardClassifier : IGuard
     /// <param name="options">Threads and limits. Threads are those of the CPU backend; another has its own.</param>
     /// <param name="engine">Limits of the engine; null: the defaults.</param>
     /// <exception cref="CheckpointException">The folder holds no model that can be run.</exception>
-    internal static GuardClassifier LoadOn(TensorBackend? backend, string folder, GuardOptions options, EngineOptions? engine = null) =>
-        new(LoadedModel.Open(folder, options, engine, backend), options);
+    internal static GuardClassifier LoadOn(TensorBackend? backend, string folder, GuardOptions options, EngineOptions? engine = null)
+    {
+        CheckThresholds(options);
+        return new GuardClassifier(LoadedModel.Open(folder, options, engine, backend), options);
+    }
 
     /// <summary>What runs the network, for measuring it without text.</summary>
     internal GuardEngine Engine => _model.Engine;
@@ -79,8 +85,8 @@ public sealed class GuardClassifier : IGuard
         ArgumentNullException.ThrowIfNull(conversation);
         var started = Stopwatch.GetTimestamp();
         var request = options ?? new ClassifyOptions();
-        CheckThreshold(request.Threshold);
-        var rendered = Render(conversation, request.Policy ?? DefaultPolicy);
+        CheckThreshold(request.Threshold, "ClassifyOptions.Threshold");
+        var rendered = Render(conversation, PolicyFor(request));
         var grammar = _model.Grammar(rendered);
         // A model that always writes a prefix reads it with the prompt; the check mode watches whether it would.
         int[] read = request.Check ? [] : [.. grammar.Prefix];
@@ -134,12 +140,14 @@ public sealed class GuardClassifier : IGuard
             return (await _model.Engine.ReadAsync(text, cancellationToken, asked).ConfigureAwait(false), text.Length, 0);
         }
 
+        // A full queue is told before anything is decoded; how many tiles there are is known only afterwards.
+        using var place = _model.Engine.Admission.Enter((long)rendered.Images.Count * GuessedTiles * Admission.TokensPerTile);
         await _pictures.WaitAsync(cancellationToken).ConfigureAwait(false);
         try
         {
             // Decoding and resizing take milliseconds: conversations with pictures do it side by side.
             var prompt = await Task.Run(() => Encode(rendered, answerPrefix, cancellationToken), cancellationToken).ConfigureAwait(false);
-            var session = await _model.Engine.ReadAsync(prompt, cancellationToken, asked).ConfigureAwait(false);
+            var session = await _model.Engine.ReadAsync(prompt, cancellationToken, asked, place).ConfigureAwait(false);
             return (session, prompt.Length, _model.Encoder.CountPatches(prompt));
         }
         finally
@@ -175,6 +183,14 @@ public sealed class GuardClassifier : IGuard
         return ValueTask.CompletedTask;
     }
 
+    private Policy PolicyFor(ClassifyOptions request)
+    {
+        var policy = request.Policy is { } own ? WithDefaults(own) : DefaultPolicy;
+        return request.CategoryThresholds is { } thresholds ? policy.WithThresholds(thresholds) : policy;
+    }
+
+    private Policy WithDefaults(Policy policy) => _options.CategoryThresholds is { } thresholds ? policy.WithDefaultThresholds(thresholds) : policy;
+
     private ReadingOptions ReadingOptionsFor(ClassifyOptions request, Policy policy) => new()
     {
         Threshold = request.Threshold ?? Capabilities.Threshold,
@@ -185,12 +201,24 @@ public sealed class GuardClassifier : IGuard
     };
 
     // NaN is no threshold that a probability could reach: every verdict would be safe.
-    private static void CheckThreshold(double? threshold)
+    private static void CheckThreshold(double? threshold, string name)
     {
         if (threshold is { } value && value is not (>= 0 and <= 1))
         {
             throw new ArgumentOutOfRangeException(
-                nameof(threshold), value, "ClassifyOptions.Threshold must be a number from 0 to 1, or null for the model's own.");
+                nameof(threshold), value, $"{name} must be a number from 0 to 1, or null for the model's own.");
+        }
+    }
+
+    private static void CheckThresholds(GuardOptions options)
+    {
+        CheckThreshold(options.Threshold, "GuardOptions.Threshold");
+        foreach (var (code, value) in options.CategoryThresholds ?? new Dictionary<string, double>())
+        {
+            if (value is not (> 0 and <= 1))
+            {
+                throw new ArgumentOutOfRangeException(nameof(options), value, $"GuardOptions.CategoryThresholds[\"{code}\"] must be above 0 and at most 1.");
+            }
         }
     }
 

@@ -37,6 +37,19 @@ public sealed class ContextOverflowException(int needed, int allowed) : GuardExc
 }
 
 /// <summary>The guard has more work waiting than it accepts. Try again later.</summary>
-/// <param name="capacity">Jobs that may wait.</param>
-public sealed class QueueFullException(int capacity)
-    : GuardException($"The guard's queue is full: {capacity} jobs wait. Try again later, send less at once, or raise QueueCapacity.");
+public sealed class QueueFullException : GuardException
+{
+    /// <summary>Too many conversations wait.</summary>
+    /// <param name="capacity">How many may.</param>
+    /// <param name="estimatedWait">How long what waits will take; null: not known.</param>
+    public QueueFullException(int capacity, TimeSpan? estimatedWait = null)
+        : this($"The guard's queue is full: {capacity} jobs wait. Try again later, send less at once, or raise QueueCapacity.", estimatedWait)
+    {
+    }
+
+    internal QueueFullException(string message, TimeSpan? estimatedWait)
+        : base(message) => EstimatedWait = estimatedWait;
+
+    /// <summary>How long what waits will take, by what was measured so far: a good time to try again after. Null: not known.</summary>
+    public TimeSpan? EstimatedWait { get; }
+}

@@ -36,6 +36,24 @@ public sealed record GuardOptions
     /// <summary>Conversations that may wait or be read at a time; one more is a <see cref="QueueFullException"/>. At least 1.</summary>
     public int QueueCapacity { get; init; } = 4096;
 
+    /// <summary>Tokens of all conversations that may wait or be read at a time, a tile of a picture counting as 64 beside its own; more is a <see cref="QueueFullException"/>. Null: any number. At least 1; a conversation that is alone is let in whatever its size.</summary>
+    public long? MaxQueuedTokens { get; init; }
+
+    /// <summary>Seconds that a conversation may have to wait by what others took; one that would wait longer is a <see cref="QueueFullException"/> at once. Null: any time. Above 0.</summary>
+    public double? MaxQueueWaitSeconds { get; init; }
+
+    /// <summary>Rows of one forward pass, 64 to 65,536. More of them make better use of memory's bandwidth, fewer let short conversations go before long ones sooner.</summary>
+    public int MaxBatchTokens { get; init; } = 1024;
+
+    /// <summary>Milliseconds that an idle guard waits for more conversations after one came, so that they share a pass; 0 to 1,000. 0: it begins at once, and what comes meanwhile shares the next pass.</summary>
+    public int MaxBatchWaitMilliseconds { get; init; }
+
+    /// <summary>P(unsafe) from which on a verdict is unsafe where the request does not say, in [0, 1]; null: the model's own.</summary>
+    public double? Threshold { get; init; }
+
+    /// <summary>Thresholds of single categories, by code, in (0, 1], for policies that set none for them; codes that a policy does not hold are left out. Null: none.</summary>
+    public IReadOnlyDictionary<string, double>? CategoryThresholds { get; init; }
+
     /// <summary>Bytes of conversations' keys and values that are kept, so that the next turn, or more of a growing response, computes only what is new. Null: a quarter of the model's weights, at most 256 MiB. 0: nothing of a conversation outlives its verdict.</summary>
     /// <remarks>
     /// They are numbers from which much of the text could be recovered; they stay in this process's memory and are never written anywhere. A

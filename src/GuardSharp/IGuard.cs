@@ -33,6 +33,9 @@ public sealed record ClassifyOptions
     /// <summary>P(unsafe) from which on a verdict is unsafe, in [0, 1]; null: the model's own.</summary>
     public double? Threshold { get; init; }
 
+    /// <summary>Thresholds of single categories, by code, in (0, 1]: they go before those of the policy. Null: the policy's alone.</summary>
+    public IReadOnlyDictionary<string, double>? CategoryThresholds { get; init; }
+
     /// <summary>Stop after the first violated category: cheaper, and the verdict says so.</summary>
     public bool FirstCodeOnly { get; init; }
 

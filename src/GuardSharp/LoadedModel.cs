@@ -50,7 +50,7 @@ internal sealed class LoadedModel : IDisposable
         Name = $"{Manifest?.Name ?? ModelConfig.NameOf(folder)}@{digest.GetAwaiter().GetResult()}";
         var keyValues = options.KeyValues ?? KeyValuesFor(config, MaxContextTokens);
         var (ops, network) = Bind(backend(keyValues), checkpoint, config, options.MaskedRows);
-        Engine = new GuardEngine(ops, network, family.Images?.Tokens ?? TileTokens.None, engine);
+        Engine = new GuardEngine(ops, network, family.Images?.Tokens ?? TileTokens.None, engine with { Name = Name });
     }
 
     public GuardManifest? Manifest { get; }
@@ -128,6 +128,12 @@ internal sealed class LoadedModel : IDisposable
     private static EngineOptions EngineOptionsFor(GuardOptions options, Checkpoint checkpoint)
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(options.QueueCapacity, 1, nameof(options.QueueCapacity));
+        ArgumentOutOfRangeException.ThrowIfLessThan(options.MaxQueuedTokens ?? 1, 1, nameof(options.MaxQueuedTokens));
+        ArgumentOutOfRangeException.ThrowIfNegativeOrZero(options.MaxQueueWaitSeconds ?? 1, nameof(options.MaxQueueWaitSeconds));
+        ArgumentOutOfRangeException.ThrowIfLessThan(options.MaxBatchTokens, 64, nameof(options.MaxBatchTokens));
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(options.MaxBatchTokens, 65_536, nameof(options.MaxBatchTokens));
+        ArgumentOutOfRangeException.ThrowIfNegative(options.MaxBatchWaitMilliseconds, nameof(options.MaxBatchWaitMilliseconds));
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(options.MaxBatchWaitMilliseconds, 1000, nameof(options.MaxBatchWaitMilliseconds));
         ArgumentOutOfRangeException.ThrowIfLessThan(options.CacheIdleSeconds, 1, nameof(options.CacheIdleSeconds));
         ArgumentOutOfRangeException.ThrowIfNegative(options.ConversationCacheBytes ?? 0, nameof(options.ConversationCacheBytes));
         ArgumentOutOfRangeException.ThrowIfNegative(options.ImageCacheBytes ?? 0, nameof(options.ImageCacheBytes));
@@ -137,6 +143,10 @@ internal sealed class LoadedModel : IDisposable
         return new EngineOptions
         {
             QueueCapacity = options.QueueCapacity,
+            MaxQueuedTokens = options.MaxQueuedTokens,
+            MaxQueueWait = options.MaxQueueWaitSeconds is { } seconds ? TimeSpan.FromSeconds(seconds) : null,
+            MaxBatchTokens = options.MaxBatchTokens,
+            MaxBatchWait = TimeSpan.FromMilliseconds(options.MaxBatchWaitMilliseconds),
             ConversationCacheBytes = options.ConversationCacheBytes ?? Math.Min(quarter, 256L << 20),
             ImageCacheBytes = options.ImageCacheBytes ?? Math.Min(quarter, 512L << 20),
             CacheIdleTime = TimeSpan.FromSeconds(options.CacheIdleSeconds),

@@ -1,6 +1,7 @@
 using GuardSharp.Prompts;
 using GuardSharp.Remote;
 using Microsoft.Extensions.Configuration;
+using Microsoft.Extensions.Options;
 
 namespace GuardSharp.Server.Guards;
 
@@ -13,7 +14,7 @@ internal interface IGuardLoader
 }
 
 /// <summary>Loads the models of configuration, or guardsharp-tiny where there are none.</summary>
-internal sealed class GuardLoader(IConfiguration configuration, TimeProvider time) : IGuardLoader
+internal sealed class GuardLoader(IConfiguration configuration, IOptions<ServerOptions> server, TimeProvider time) : IGuardLoader
 {
     /// <summary>The section that names the models.</summary>
     public const string Section = ServerOptions.Section + ":Models";
@@ -85,14 +86,15 @@ internal sealed class GuardLoader(IConfiguration configuration, TimeProvider tim
         }
     }
 
-    private static IGuard Open(string name, GuardModelOptions options)
+    private IGuard Open(string name, GuardModelOptions options)
     {
+        var guard = options.ToGuardOptions(server.Value.RequestTimeoutSeconds);
         try
         {
             return options.Remote is { } remote ? new RemoteGuard(remote)
                 : options.VisionFolder is { } vision
-                ? GuardSet.Load(options.Folder ?? GuardClassifier.DefaultModelFolder, vision, options.ToGuardOptions())
-                : GuardClassifier.Load(options.Folder, options.ToGuardOptions());
+                ? GuardSet.Load(options.Folder ?? GuardClassifier.DefaultModelFolder, vision, guard)
+                : GuardClassifier.Load(options.Folder, guard);
         }
         catch (ArgumentException error)
         {

@@ -29,6 +29,21 @@ internal sealed record GuardModelOptions
     /// <summary>P(unsafe) from which on verdicts are unsafe where the request does not say, in [0, 1]; null: the model's own.</summary>
     public double? Threshold { get; init; }
 
+    /// <summary>Thresholds of single categories, by code, in (0, 1], for policies that set none.</summary>
+    public Dictionary<string, double>? CategoryThresholds { get; init; }
+
+    /// <summary>Tokens of all conversations that may wait or be read at a time; null: any number.</summary>
+    public long? MaxQueuedTokens { get; init; }
+
+    /// <summary>Seconds that a conversation may have to wait; one that would wait longer is refused at once. Null: as long as a request may take.</summary>
+    public double? MaxQueueWaitSeconds { get; init; }
+
+    /// <summary>Rows of one forward pass; null: the library's default.</summary>
+    public int? MaxBatchTokens { get; init; }
+
+    /// <summary>Milliseconds that an idle guard waits for more conversations to share a pass with the first.</summary>
+    public int MaxBatchWaitMilliseconds { get; init; }
+
     /// <summary>The policy, by its name in configuration, of requests that name none; null: the model's default.</summary>
     public string? Policy { get; init; }
 
@@ -39,7 +54,8 @@ internal sealed record GuardModelOptions
     public long? ImageCacheBytes { get; init; }
 
     /// <summary>How the library loads it.</summary>
-    public GuardOptions ToGuardOptions()
+    /// <param name="requestTimeoutSeconds">How long a request may take.</param>
+    public GuardOptions ToGuardOptions(double requestTimeoutSeconds)
     {
         var defaults = new GuardOptions();
         return defaults with
@@ -47,6 +63,12 @@ internal sealed record GuardModelOptions
             Threads = Threads,
             MaxContextTokens = MaxContextTokens,
             QueueCapacity = QueueCapacity ?? defaults.QueueCapacity,
+            MaxQueuedTokens = MaxQueuedTokens,
+            MaxQueueWaitSeconds = MaxQueueWaitSeconds ?? requestTimeoutSeconds,
+            MaxBatchTokens = MaxBatchTokens ?? defaults.MaxBatchTokens,
+            MaxBatchWaitMilliseconds = MaxBatchWaitMilliseconds,
+            Threshold = Threshold,
+            CategoryThresholds = CategoryThresholds,
             ConversationCacheBytes = ConversationCacheBytes,
             ImageCacheBytes = ImageCacheBytes,
         };

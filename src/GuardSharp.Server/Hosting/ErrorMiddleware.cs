@@ -1,13 +1,14 @@
 using System.Diagnostics;
 using System.Globalization;
 using GuardSharp.Server.Judging;
+using GuardSharp.Server.Telemetry;
 using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.Logging;
 
 namespace GuardSharp.Server.Hosting;
 
 /// <summary>Answers every failure in the one envelope, also those of routing. Nothing that failed is ever answered as "safe".</summary>
-internal sealed partial class ErrorMiddleware(RequestDelegate next, ILogger<ErrorMiddleware> log)
+internal sealed partial class ErrorMiddleware(RequestDelegate next, VerdictTelemetry telemetry, ILogger<ErrorMiddleware> log)
 {
     /// <summary>The header that carries the request's id.</summary>
     public const string RequestIdHeader = "x-request-id";
@@ -47,6 +48,7 @@ internal sealed partial class ErrorMiddleware(RequestDelegate next, ILogger<Erro
         }
 
         var known = ApiError.Known(error) ?? ApiError.Internal(id);
+        telemetry.Failed(known);
 
         if (context.Response.HasStarted)
         {

@@ -15,6 +15,9 @@ internal sealed record ApiError(string Message, string Type, string? Param, stri
     /// <summary>The code of conversations that the model's prompt cannot express.</summary>
     public const string InvalidConversation = "invalid_conversation";
 
+    // What a client is told to wait at most: the estimate of a queue of large conversations may be far beyond what it turns out to be.
+    private static readonly TimeSpan _longestWait = TimeSpan.FromMinutes(1);
+
     /// <summary>The error of an exception.</summary>
     public static ApiError Of(ApiException error) => new(error.Message, error.Type, error.Param, error.Code);
 
@@ -25,7 +28,7 @@ internal sealed record ApiError(string Message, string Type, string? Param, stri
         ContextOverflowException => ApiException.BadRequest(error.Message, "messages", "context_length_exceeded"),
         ImageException => ApiException.BadRequest(error.Message, "messages", "invalid_image"),
         InvalidConversationException => ApiException.BadRequest(error.Message, "messages", InvalidConversation),
-        QueueFullException => ApiException.TooMany(error.Message, "queue_full", TimeSpan.FromSeconds(1)),
+        QueueFullException full => ApiException.TooMany(error.Message, "queue_full", full.EstimatedWait is { } wait ? (wait < _longestWait ? wait : _longestWait) : TimeSpan.FromSeconds(1)),
         // The addresses of model servers, which the errors name, are the operator's business: they are logged, not answered.
         RemoteGuardException { IsTransient: true } remote =>
             new ApiException(503, "server_error", "The server of the model does not answer, or has too much to do. Try again later.", "model_unavailable") { RetryAfter = remote.RetryAfter ?? TimeSpan.FromSeconds(2) },

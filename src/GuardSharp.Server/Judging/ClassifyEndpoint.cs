@@ -19,14 +19,15 @@ internal static class ClassifyEndpoint
 
     // What is judged: one of them.
     private static readonly string[] _contents = ["messages", "conversation", "inputs"];
-    private static readonly string[] _keys = [.. _contents, "model", "policy", "threshold"];
+    private static readonly string[] _keys = [.. _contents, "model", "policy", "threshold", "categoryThresholds"];
 
     /// <summary>Maps the endpoint.</summary>
     public static IEndpointRouteBuilder MapClassify(this IEndpointRouteBuilder routes)
     {
         routes.MapPost(Path, ClassifyAsync).RequireRights(CallerRights.Classify)
-            .WithName("classify").WithSummary("Judges the last message of a conversation, or of each conversation of a batch.")
-            .Produces<VerdictBody>().Produces<ApiErrorBody>(400).Produces<ApiErrorBody>(429);
+            .WithTags("guard").WithName("classify").WithSummary("Judges the last message of a conversation, or of each conversation of a batch.")
+            .WithDescription("With inputs the answer is {\"results\":[{\"index\",\"verdict\",\"error\"}]}: each entry a verdict or an error of its own.")
+            .Accepts<ClassifyBody>("application/json").Produces<VerdictBody>().Produces<ApiErrorBody>(400).Produces<ApiErrorBody>(429);
         return routes;
     }
 
@@ -72,8 +73,14 @@ internal static class ClassifyEndpoint
             PolicyName = policy is { ValueKind: JsonValueKind.String } name ? name.GetString() : null,
             Policy = policy is { } value && value.ValueKind != JsonValueKind.String ? ReadPolicy(value) : null,
             Threshold = root.OptionalNumber("threshold"),
+            CategoryThresholds = root.Optional("categoryThresholds") is { } thresholds ? ReadThresholds(thresholds) : null,
         };
     }
+
+    private static Dictionary<string, double> ReadThresholds(JsonElement thresholds) => thresholds.ValueKind == JsonValueKind.Object
+        ? thresholds.EnumerateObject().ToDictionary(
+            entry => entry.Name, entry => thresholds.OptionalNumber(entry.Name) ?? throw JsonElementExtensions.Wrong("categoryThresholds", entry.Value.ValueKind, "an object of numbers"))
+        : throw JsonElementExtensions.Wrong("categoryThresholds", thresholds.ValueKind, "an object such as {\"S1\": 0.3}");
 
     private static Policy ReadPolicy(JsonElement policy)
     {

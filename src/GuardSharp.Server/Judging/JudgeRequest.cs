@@ -27,6 +27,9 @@ internal sealed record JudgeRequest
 
     /// <summary>P(unsafe) from which on the verdict is unsafe; null: as configured for the model.</summary>
     public double? Threshold { get; init; }
+
+    /// <summary>Thresholds of single categories, by code; null: those of the policy, or of the model.</summary>
+    public IReadOnlyDictionary<string, double>? CategoryThresholds { get; init; }
 }
 
 /// <summary>What became of a <see cref="JudgeRequest"/>.</summary>

@@ -14,15 +14,15 @@ internal static class ModelEndpoints
     public static IEndpointRouteBuilder MapModels(this IEndpointRouteBuilder routes)
     {
         routes.MapGet("/v1/models", (GuardRegistry guards) => Results.Json(new ModelList("list", [.. guards.All.Select(Describe)]), ServerJson.Options))
-            .RequireRights(CallerRights.Classify).WithName("models").WithSummary("The models that are loaded, the default first.")
+            .RequireRights(CallerRights.Classify).WithTags("models").WithName("models").WithSummary("The models that are loaded, the default first.")
             .Produces<ModelList>();
         // Names of repositories hold a slash.
         routes.MapGet("/v1/models/{**id}", (string id, GuardRegistry guards) => Results.Json(Describe(guards.Find(id) ?? throw ApiException.UnknownModel(id)), ServerJson.Options))
-            .RequireRights(CallerRights.Classify).WithName("model").WithSummary("One model, by its name in configuration, the checkpoint's name or a generic name.")
+            .RequireRights(CallerRights.Classify).WithTags("models").WithName("model").WithSummary("One model, by its name in configuration, the checkpoint's name or a generic name.")
             .Produces<ModelBody>().Produces<ApiErrorBody>(404);
         routes.MapGet("/v1/guard/policies", (PolicyRegistry policies) => Results.Json(
                 new PolicyList([.. policies.All.OrderBy(policy => policy.Key, StringComparer.Ordinal).Select(policy => Describe(policy.Key, policy.Value))]), ServerJson.Options))
-            .RequireRights(CallerRights.Classify).WithName("policies").WithSummary("The policies of configuration by their names.")
+            .RequireRights(CallerRights.Classify).WithTags("guard").WithName("policies").WithSummary("The policies of configuration by their names.")
             .Produces<PolicyList>();
         return routes;
     }

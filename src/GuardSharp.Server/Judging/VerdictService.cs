@@ -2,21 +2,19 @@ using System.Diagnostics;
 using GuardSharp.Conversations;
 using GuardSharp.Server.Audit;
 using GuardSharp.Server.Guards;
-using Microsoft.Extensions.Logging;
-using Microsoft.Extensions.Logging.Abstractions;
+using GuardSharp.Server.Telemetry;
 
 namespace GuardSharp.Server.Judging;
 
 /// <summary>The one way from an endpoint to a verdict: model, policy, threshold, verdict, record.</summary>
 /// <remarks>Safe from any thread. Every endpoint goes through here, so that nothing is judged without its limits and its record.</remarks>
-internal sealed partial class VerdictService(
-    GuardRegistry guards, PolicyRegistry policies, IDecisionLog decisions, TimeProvider time, ConversationLimits? limits = null, ILogger<VerdictService>? log = null)
+internal sealed class VerdictService(
+    GuardRegistry guards, PolicyRegistry policies, IDecisionLog decisions, TimeProvider time, ConversationLimits? limits = null, VerdictTelemetry? telemetry = null)
 {
     // As the library's own batches: enough to fill a pass with short prompts, far below any queue's capacity.
     private const int AtOnce = 64;
 
     private readonly ConversationLimits _limits = limits ?? new ConversationLimits();
-    private readonly ILogger _log = log ?? NullLogger<VerdictService>.Instance;
 
     /// <summary>Judges one conversation.</summary>
     /// <param name="request">The conversation and against what.</param>
@@ -26,6 +24,7 @@ internal sealed partial class VerdictService(
     public async Task<Judgement> JudgeAsync(JudgeRequest request, CancellationToken cancellationToken)
     {
         var started = Stopwatch.GetTimestamp();
+        using var span = telemetry?.Begin();
         var (guard, options) = Choose(request);
         var verdict = await guard.Guard.ClassifyAsync(request.Conversation, options, cancellationToken).ConfigureAwait(false);
         var now = time.GetUtcNow();
@@ -42,7 +41,9 @@ internal sealed partial class VerdictService(
                 Latency = Stopwatch.GetElapsedTime(started),
             },
             cancellationToken).ConfigureAwait(false);
-        return new Judgement(id, verdict, guard.Name);
+        var judgement = new Judgement(id, verdict, guard.Name);
+        telemetry?.Judged(request, judgement, Stopwatch.GetElapsedTime(started), span);
+        return judgement;
     }
 
     /// <summary>Which model would judge a request, and against what.</summary>
@@ -52,7 +53,7 @@ internal sealed partial class VerdictService(
         _limits.Check(request.Conversation);
         var guard = guards.Find(request.Model) ?? throw ApiException.UnknownModel(request.Model!);
         var policy = request.Policy ?? ((request.PolicyName ?? guard.Policy) is { } name ? policies.Find(name) ?? throw ApiException.UnknownPolicy(name) : null);
-        return (guard, new ClassifyOptions { Policy = policy, Threshold = CheckThreshold(request.Threshold) ?? guard.Threshold });
+        return (guard, new ClassifyOptions { Policy = policy, Threshold = CheckThreshold(request.Threshold) ?? guard.Threshold, CategoryThresholds = request.CategoryThresholds });
     }
 
     /// <summary>Judges each of many, at most 64 at a time; one that fails does not keep the others from their verdicts.</summary>
@@ -79,19 +80,18 @@ internal sealed partial class VerdictService(
             var id = Activity.Current?.TraceId.ToString() ?? Guid.NewGuid().ToString("n");
             if (ApiError.IsForOperator(error))
             {
-                Failed(_log, error, id);
+                telemetry?.Unexpected(error, id);
             }
 
-            return new JudgeOutcome(null, ApiError.Known(error) ?? ApiError.Internal(id));
+            var known = ApiError.Known(error) ?? ApiError.Internal(id);
+            telemetry?.Failed(known);
+            return new JudgeOutcome(null, known);
         }
     }
 
     private static double? CheckThreshold(double? threshold) => threshold is null or (>= 0 and <= 1)
         ? threshold
         : throw ApiException.BadRequest("\"threshold\" must be a number from 0 to 1.", "threshold");
-
-    [LoggerMessage(LogLevel.Error, "An entry of request {RequestId} failed.")]
-    private static partial void Failed(ILogger log, Exception error, string requestId);
 }
 
 /// <summary>What became of one request of many: a verdict or an error, never neither.</summary>

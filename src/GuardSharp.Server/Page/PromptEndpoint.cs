@@ -17,7 +17,7 @@ internal static class PromptEndpoint
     {
         routes.MapPost("/v1/guard/prompt", RenderAsync).RequireRights(CallerRights.Classify)
             .WithName("prompt").WithSummary("Shows the prompt of a conversation as the model reads it; judges nothing.")
-            .Produces<PromptBody>().Produces<ApiErrorBody>(400);
+            .WithTags("guard").Accepts<ClassifyBody>("application/json").Produces<PromptBody>().Produces<ApiErrorBody>(400);
         return routes;
     }
 

@@ -1,3 +1,4 @@
+using System.Net;
 using System.Threading.RateLimiting;
 using GuardSharp.Server.Judging;
 using Microsoft.AspNetCore.Http;
@@ -10,6 +11,7 @@ internal sealed class CallerMiddleware(RequestDelegate next, ApiKeys keys)
     private const string KeyHeader = "x-api-key";
     private const string Scheme = "Bearer ";
 
+    private static readonly Caller _local = Caller.Anonymous with { Rights = Caller.Anonymous.Rights | CallerRights.Metrics };
     private static readonly Caller _stranger = new("stranger", CallerRights.None);
 
     public Task InvokeAsync(HttpContext context)
@@ -21,7 +23,7 @@ internal sealed class CallerMiddleware(RequestDelegate next, ApiKeys keys)
 
         var required = endpoint.Metadata.GetMetadata<RequiredRights>()?.Rights ?? CallerRights.Classify;
         var key = SentKey(context.Request) is { } sent ? keys.Find(sent) : null;
-        var caller = key?.Caller ?? (keys.IsEmpty ? Caller.Anonymous : _stranger);
+        var caller = key?.Caller ?? (keys.IsEmpty ? Anonymous(context) : _stranger);
         context.Features.Set(caller);
         if (required == CallerRights.None)
         {
@@ -41,6 +43,10 @@ internal sealed class CallerMiddleware(RequestDelegate next, ApiKeys keys)
         Admit(key?.Limiter);
         return next(context);
     }
+
+    // Metrics tell of everybody's use: without keys they are for this machine alone.
+    private static Caller Anonymous(HttpContext context) =>
+        context.Connection.RemoteIpAddress is { } address && IPAddress.IsLoopback(address) ? _local : Caller.Anonymous;
 
     // Both headers, as clients of different services send them; one of them alone counts.
     private static string? SentKey(HttpRequest request)

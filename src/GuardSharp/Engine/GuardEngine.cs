@@ -1,4 +1,5 @@
 using System.Collections.Concurrent;
+using System.Diagnostics;
 using GuardSharp.Models;
 using GuardSharp.Tensors;
 
@@ -20,7 +21,7 @@ internal sealed class GuardEngine : IDisposable
     private readonly BlockingCollection<EngineJob> _queue = [];
     private readonly ConcurrentQueue<PromptSession> _released = new();
     private readonly Thread _thread;
-    private int _waiting;
+    private readonly int _tileLength;
     private int _disposed;
     private int _wakes;
 
@@ -32,8 +33,11 @@ internal sealed class GuardEngine : IDisposable
     {
         _options = options;
         _ops = ops;
+        _tileLength = images.TileLength;
+        Admission = new Admission(options);
+        Metrics = new EngineMetrics(options.Name);
         _worker = new EngineWorker(ops, network, images, options, Metrics);
-        Metrics.Observe(() => Volatile.Read(ref _waiting), () => _worker.CacheBytes, () => ops.FailedKernels.Count);
+        Metrics.Observe(() => Admission.Places, () => Admission.Work, () => _worker.CacheBytes, () => ops.FailedKernels.Count);
         _thread = new Thread(Work) { IsBackground = true, Name = "GuardSharp engine" };
         _thread.Start();
     }
@@ -47,22 +51,23 @@ internal sealed class GuardEngine : IDisposable
     /// <summary>Bytes of all keys, values and encoded pictures that live now.</summary>
     public long LiveCacheBytes => _worker.LiveBytes;
 
+    /// <summary>Decides which prompts may wait.</summary>
+    internal Admission Admission { get; }
+
     /// <summary>What it tells of its work.</summary>
-    internal EngineMetrics Metrics { get; } = new();
+    internal EngineMetrics Metrics { get; }
 
     /// <summary>Reads a prompt.</summary>
     /// <param name="prompt">The prompt.</param>
     /// <param name="cancellation">Gives it up: what was read of it is freed before the next pass.</param>
     /// <param name="tokens">Tokens whose logits right behind the prompt are wanted with it (<see cref="PromptSession.FirstLogits"/>); null: none.</param>
-    /// <exception cref="QueueFullException">Too many prompts wait.</exception>
-    public async Task<PromptSession> ReadAsync(EncodedPrompt prompt, CancellationToken cancellation, int[]? tokens = null)
+    /// <param name="reserved">The place it was given before its size was known; null: it is given one now.</param>
+    /// <exception cref="QueueFullException">Too many prompts or too much work waits.</exception>
+    public async Task<PromptSession> ReadAsync(EncodedPrompt prompt, CancellationToken cancellation, int[]? tokens = null, Admission.Place? reserved = null)
     {
-        if (Interlocked.Increment(ref _waiting) > _options.QueueCapacity)
-        {
-            Interlocked.Decrement(ref _waiting);
-            throw new QueueFullException(_options.QueueCapacity);
-        }
-
+        var work = Admission.WorkOf(prompt, _tileLength);
+        using var place = reserved ?? Admission.Enter(work);
+        reserved?.Resize(work);
         var session = new PromptSession(this, prompt, cancellation);
         try
         {
@@ -77,16 +82,13 @@ internal sealed class GuardEngine : IDisposable
             var job = new ReadPromptJob(own, session, tokens, cancellation);
             Enqueue(job);
             await job.Task.WaitAsync(cancellation).ConfigureAwait(false);
+            place.Read();
             return session;
         }
         catch
         {
             session.Dispose();
             throw;
-        }
-        finally
-        {
-            Interlocked.Decrement(ref _waiting);
         }
     }
 
@@ -170,9 +172,17 @@ internal sealed class GuardEngine : IDisposable
     {
         var nextExpiry = _worker.Expire();
         var wait = !_worker.IsIdle ? TimeSpan.Zero : nextExpiry is null ? Timeout.InfiniteTimeSpan : nextExpiry < _longestWait ? nextExpiry.Value : _longestWait;
+        long? first = _worker.IsIdle && _options.MaxBatchWait > TimeSpan.Zero ? null : 0;
         while (_queue.TryTake(out var job, wait))
         {
             wait = TimeSpan.Zero;
+            if (first != 0 && job is ReadPromptJob && Admission.Work < _options.MaxBatchTokens)
+            {
+                // Nothing to do yet: what comes soon goes along.
+                first ??= Stopwatch.GetTimestamp();
+                wait = _options.MaxBatchWait - Stopwatch.GetElapsedTime(first.Value) is { Ticks: > 0 } left ? left : TimeSpan.Zero;
+            }
+
             if (job.Cancellation.IsCancellationRequested)
             {
                 job.Cancel();

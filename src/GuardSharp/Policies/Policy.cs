@@ -69,6 +69,32 @@ public sealed class Policy
         return Narrow(c => !codes.Contains(c.Code));
     }
 
+    /// <summary>The policy with these thresholds of single categories, beside those it has; of two for a code these count.</summary>
+    /// <param name="thresholds">By code, in (0, 1].</param>
+    /// <exception cref="InvalidConversationException">A code the policy does not hold, or a threshold outside its range.</exception>
+    public Policy WithThresholds(IReadOnlyDictionary<string, double> thresholds)
+    {
+        ArgumentNullException.ThrowIfNull(thresholds);
+        if (thresholds.Count == 0)
+        {
+            return this;
+        }
+
+        HazardCategory[] categories = [.. Categories];
+        var all = new Dictionary<string, double>(Thresholds);
+        foreach (var (code, value) in thresholds)
+        {
+            CheckThreshold(Name, categories, code, value);
+            all[code] = value;
+        }
+
+        return new Policy(Name, categories, all);
+    }
+
+    /// <summary>The policy with these thresholds for those of its categories that have none.</summary>
+    internal Policy WithDefaultThresholds(IReadOnlyDictionary<string, double> thresholds) =>
+        WithThresholds(thresholds.Where(entry => !Thresholds.ContainsKey(entry.Key) && Categories.Any(category => category.Code == entry.Key)).ToDictionary());
+
     /// <summary>Reads a policy file, such as <c>{"name":"shop","categories":["S1",{"code":"S99","name":"Spam"}],"thresholds":{"S1":0.3}}</c>.</summary>
     /// <exception cref="InvalidConversationException">The file is missing or is no policy.</exception>
     public static Policy ReadFile(string path) => PolicyJson.ReadFile(path);

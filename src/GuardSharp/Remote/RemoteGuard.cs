@@ -73,7 +73,8 @@ public sealed class RemoteGuard : IGuard
         var threshold = request.Threshold ?? Capabilities.Threshold;
         if (threshold is not (>= 0 and <= 1))
             throw new ArgumentOutOfRangeException(nameof(options), threshold, "ClassifyOptions.Threshold must be a number from 0 to 1, or null for the model's own.");
-        var rendered = Render(conversation, request.Policy ?? DefaultPolicy);
+        var policy = request.Policy ?? DefaultPolicy;
+        var rendered = Render(conversation, request.CategoryThresholds is { } thresholds ? policy.WithThresholds(thresholds) : policy);
         var (path, body, ids, places) = Ask(conversation, rendered);
         var (answer, queued) = await SendAsync(path, body, cancellationToken).ConfigureAwait(false);
         if (ids is not null && answer.PromptTokens is { } read && read != ids.Count)

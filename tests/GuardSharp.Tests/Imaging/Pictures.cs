@@ -1,3 +1,4 @@
+using System.Buffers.Binary;
 using GuardSharp.Imaging;
 using SkiaSharp;
 
@@ -50,4 +51,27 @@ internal static class Pictures
     }
 
     public static RgbaImage Decode(byte[] encoded, ImageLimits? limits = null) => ImageDecoder.Decode(encoded, limits ?? new ImageLimits());
+
+    /// <summary>A valid header of any size, and nothing that could be decoded.</summary>
+    public static byte[] PngOfSize(int width, int height)
+    {
+        var png = Of(1, 1, (_, _) => SKColors.Red).Encode(SKEncodedImageFormat.Png);
+        BinaryPrimitives.WriteInt32BigEndian(png.AsSpan(16), width);
+        BinaryPrimitives.WriteInt32BigEndian(png.AsSpan(20), height);
+        BinaryPrimitives.WriteUInt32BigEndian(png.AsSpan(29), Crc32(png.AsSpan(12, 17)));
+        return png;
+    }
+
+    private static uint Crc32(ReadOnlySpan<byte> bytes)
+    {
+        var crc = uint.MaxValue;
+        foreach (var b in bytes)
+        {
+            crc ^= b;
+            for (var bit = 0; bit < 8; bit++)
+                crc = (crc >> 1) ^ (0xEDB88320 & (uint)-(int)(crc & 1));
+        }
+
+        return ~crc;
+    }
 }
