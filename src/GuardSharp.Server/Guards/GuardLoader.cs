@@ -75,6 +75,11 @@ internal sealed class GuardLoader(IConfiguration configuration, IOptions<ServerO
             throw new GuardException($"{Section}:{name}:Threshold is {threshold}; it must be a number from 0 to 1.");
         }
 
+        if (options is { Remote: not null, CategoryThresholds: not null })
+        {
+            throw new GuardException($"{Section}:{name} has Remote and CategoryThresholds. Put the thresholds of single categories into a policy, and name it as the model's Policy.");
+        }
+
         if (options.Remote is not null && (options.Folder ?? options.VisionFolder) is not null)
         {
             throw new GuardException($"{Section}:{name} has Remote and a folder. A model runs in one place: leave one of them out.");

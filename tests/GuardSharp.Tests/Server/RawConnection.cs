@@ -50,8 +50,12 @@ internal sealed class RawConnection : IDisposable
 
     public void Dispose()
     {
-        // Leaves at once, as a process that was killed.
-        _client.Client.LingerState = new LingerOption(true, 0);
+        if (_client.Client is { } socket)
+        {
+            // Leaves at once, as a process that was killed.
+            socket.LingerState = new LingerOption(true, 0);
+        }
+
         _client.Dispose();
     }
 }

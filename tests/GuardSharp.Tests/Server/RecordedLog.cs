@@ -10,13 +10,13 @@ internal sealed class RecordedLog : ILoggerProvider
 
     public IReadOnlyCollection<string> Lines => _lines;
 
-    public ILogger CreateLogger(string categoryName) => new Log(categoryName, _lines);
+    public ILogger CreateLogger(string categoryName) => new CategoryLog(categoryName, _lines);
 
     public void Dispose()
     {
     }
 
-    private sealed class Log(string category, ConcurrentQueue<string> lines) : ILogger
+    private sealed class CategoryLog(string category, ConcurrentQueue<string> lines) : ILogger
     {
         public IDisposable? BeginScope<TState>(TState state)
             where TState : notnull => null;

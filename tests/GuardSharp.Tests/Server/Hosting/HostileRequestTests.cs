@@ -32,7 +32,7 @@ public sealed class HostileRequestTests
     {
         await using var server = await TestServer.StartAsync();
         var bomb = Convert.ToBase64String(Pictures.PngOfSize(60_000, 60_000));
-        await AssertRefusedAsync(server, $$"""{"messages":[{"role":"user","content":[{"type":"image_url","image_url":{"url":"data:image/png;base64,{{bomb}}"}}]}]}""", 400, "invalid_image");
+        await AssertRefusedAsync(server, $$$"""{"messages":[{"role":"user","content":[{"type":"image_url","image_url":{"url":"data:image/png;base64,{{{bomb}}}"}}]}]}""", 400, "invalid_image");
     }
 
     [Fact]
