@@ -37,7 +37,7 @@ internal static class ChatEndpoint
         {
             routes.MapPost(path, ChatAsync).RequireRights(CallerRights.Chat).WithoutDeadline()
                 .WithName(name).WithSummary("A chat completion of the upstream model, its input and output judged by the guard.")
-                .Produces<ChatBody>().Produces<ApiErrorBody>(400).Produces<ApiErrorBody>(429).Produces<ApiErrorBody>(502).Produces<ApiErrorBody>(504);
+                .WithTags("chat").Accepts<ChatRequestBody>("application/json").Produces<ChatBody>().Produces<ApiErrorBody>(400).Produces<ApiErrorBody>(429).Produces<ApiErrorBody>(502).Produces<ApiErrorBody>(504);
         }
 
         return routes;

@@ -34,20 +34,22 @@ internal static class FormRoom
     public static IEndpointRouteBuilder MapForms(this IEndpointRouteBuilder routes)
     {
         routes.MapPost("/v1/moderations", static (HttpContext context, ModerationEndpoint endpoint) => endpoint.AnswerAsync(context))
-            .Describe<ModerationAnswer>("moderations", "Moderation in OpenAI's form (input), Mistral's, and the Llama API's (messages).");
+            .Describe<ModerationRequest, ModerationAnswer>("moderations", "Moderation in OpenAI's form (input), Mistral's, and the Llama API's (messages).");
         routes.MapPost("/v1/chat/moderations", static (HttpContext context, ChatModerationEndpoint endpoint) => endpoint.AnswerAsync(context))
-            .Describe<ModerationAnswer>("chat-moderations", "Moderation of conversations in Mistral's form.");
+            .Describe<ChatModerationRequest, ModerationAnswer>("chat-moderations", "Moderation of conversations in Mistral's form.");
         routes.MapPost("/v1/chat/completions", static (HttpContext context, ChatCompletionEndpoint endpoint) => endpoint.AnswerAsync(context))
-            .Describe<ChatCompletionAnswer>("chat-completions", "The guard's words about messages, as from a server that hosts a Llama Guard.");
+            .Describe<ChatCompletionRequest, ChatCompletionAnswer>("chat-completions", "The guard's words about messages, as from a server that hosts a Llama Guard.");
         routes.MapPost("/v1/completions", static (HttpContext context, CompletionEndpoint endpoint) => endpoint.AnswerAsync(context))
-            .Describe<CompletionAnswer>("completions", "The guard's words about a ready prompt; for keys that may send such.");
+            .Describe<CompletionRequest, CompletionAnswer>("completions", "The guard's words about a ready prompt; for keys that may send such.");
         routes.MapPost("/beta/litellm_basic_guardrail_api", static (HttpContext context, GuardrailEndpoint endpoint) => endpoint.AnswerAsync(context))
-            .Describe<GuardrailAnswer>("litellm-guardrail", "LiteLLM's generic guardrail.");
+            .Describe<GuardrailRequest, GuardrailAnswer>("litellm-guardrail", "LiteLLM's generic guardrail.");
         return routes;
     }
 
-    private static void Describe<T>(this RouteHandlerBuilder route, string name, string summary) => route
-        .RequireRights(CallerRights.Classify).WithName(name).WithSummary(summary).Produces<T>().Produces<ApiErrorBody>(400).Produces<ApiErrorBody>(429);
+    private static void Describe<TRequest, TAnswer>(this RouteHandlerBuilder route, string name, string summary)
+        where TRequest : notnull => route
+        .RequireRights(CallerRights.Classify).WithName(name).WithSummary(summary).WithTags("other services' forms")
+        .Accepts<TRequest>("application/json").Produces<TAnswer>().Produces<ApiErrorBody>(400).Produces<ApiErrorBody>(429);
 
     private sealed class FormTablesValidation : IValidateOptions<FormOptions>
     {

@@ -41,8 +41,8 @@ internal static class AuditEndpoints
         audit.MapGet("/decisions/{id}", FindAsync).WithSummary("One decision with its content, where stored, and all its labels").Produces<DecisionView>();
         audit.MapPost("/decisions/{id}/label", LabelAsync).WithSummary("Says whether a verdict was right; the latest label counts").Accepts<LabelRequest>("application/json").Produces<LabelView>();
         audit.MapGet("/gaps", GapsAsync).WithSummary("Decisions that were taken but are not in the store").Produces<GapReport>();
-        audit.MapGet("/export", ExportAsync).WithSummary("Decisions as JSON Lines, the earliest first");
-        audit.MapGet("/training-rows", TrainingRowsAsync).WithSummary("Labelled decisions with stored content as rows of training data, JSON Lines");
+        audit.MapGet("/export", ExportAsync).WithSummary("Decisions as JSON Lines, the earliest first").Produces<DecisionView>(contentType: JsonLines);
+        audit.MapGet("/training-rows", TrainingRowsAsync).WithSummary("Labelled decisions with stored content as rows of training data, JSON Lines").Produces<string>(contentType: JsonLines);
         return routes;
     }
 
