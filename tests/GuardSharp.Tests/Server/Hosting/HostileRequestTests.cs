@@ -63,7 +63,8 @@ public sealed class HostileRequestTests
     [Fact]
     public async Task Bodies_together_take_no_more_memory_than_there_is_for_them()
     {
-        await using var server = await TestServer.StartAsync(("GuardSharp:MaxBodyBytesTogether", "100000"));
+        // Nothing may end the body that is held but the test.
+        await using var server = await TestServer.StartAsync(("GuardSharp:MaxBodyBytesTogether", "100000"), ("GuardSharp:BodyGraceSeconds", "3600"), ("GuardSharp:RequestTimeoutSeconds", "3600"));
         using var holding = await RawConnection.OpenAsync(server);
         await holding.SendAsync(Head(server, "Content-Length: 60000") + "{");
         // The first one holds its memory from the moment that it is read.
