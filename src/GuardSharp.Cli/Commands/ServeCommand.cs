@@ -22,10 +22,12 @@ internal static class ServeCommand
         var model = new Option<string?>("--model") { Description = "The default model: a folder, a GGUF file, or OWNER/NAME of a downloaded one. Default: what the configuration says, else guardsharp-tiny.", HelpName = "DIR" };
         var config = new Option<string?>("--config") { Description = "Configuration (JSON), read again when it changes. Default: appsettings.json of this folder, if there is one. Environment variables such as GuardSharp__Urls go before it.", HelpName = "FILE" };
         var urls = new Option<string?>("--urls") { Description = $"Where to listen. Default: {ServerOptions.DefaultUrls}.", HelpName = "URL" };
+        var audit = new Option<string?>("--audit") { Description = "Records every decision in this SQLite file, made where it does not exist (docs/audit.md).", HelpName = "FILE" };
         var set = new Option<string[]>("--set") { Description = "One value of configuration, such as GuardSharp:RequestTimeoutSeconds=5. Repeatable; goes before everything else.", HelpName = "KEY=VALUE", Arity = ArgumentArity.OneOrMore, AllowMultipleArgumentsPerToken = false };
         command.Add(model);
         command.Add(config);
         command.Add(urls);
+        command.Add(audit);
         command.Add(set);
         command.Add(KeyCommand(terminal));
         command.SetAction(async (parsed, cancellationToken) =>
@@ -34,6 +36,11 @@ internal static class ServeCommand
             if (parsed.GetValue(urls) is { } url)
             {
                 values[$"{ServerOptions.Section}:{nameof(ServerOptions.Urls)}"] = url;
+            }
+
+            if (parsed.GetValue(audit) is { } file)
+            {
+                values["GuardSharp:Audit:Path"] = Path.GetFullPath(file);
             }
 
             if (parsed.GetValue(model) is { } name)

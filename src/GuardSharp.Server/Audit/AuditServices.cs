@@ -12,12 +12,13 @@ internal static class AuditServices
     /// <summary>Adds the record of decisions: what configuration says in <c>GuardSharp:Audit</c>, or none.</summary>
     /// <param name="services">The host's services.</param>
     /// <param name="configuration">The whole configuration.</param>
+    /// <exception cref="AuditException">A key or a value of the section cannot be understood.</exception>
     public static IServiceCollection AddAudit(this IServiceCollection services, IConfiguration configuration)
     {
         var section = configuration.GetSection(AuditOptions.Section);
         services.AddOptions<AuditOptions>().Bind(section, binder => binder.ErrorOnUnknownConfiguration = true).ValidateDataAnnotations().ValidateOnStart();
         services.AddSingleton(provider => provider.GetRequiredService<IOptions<AuditOptions>>().Value);
-        if (!(section.Get<AuditOptions>() ?? new AuditOptions()).IsOn)
+        if (!Read(section).IsOn)
         {
             return services.AddSingleton<IDecisionLog, NoDecisionLog>();
         }
@@ -34,6 +35,18 @@ internal static class AuditServices
         services.AddHostedService<RetentionJob>();
         services.AddHealthChecks().AddCheck<AuditHealth>("audit", tags: ["ready"]);
         return services;
+    }
+
+    private static AuditOptions Read(IConfigurationSection section)
+    {
+        try
+        {
+            return section.Get<AuditOptions>(binder => binder.ErrorOnUnknownConfiguration = true) ?? new AuditOptions();
+        }
+        catch (InvalidOperationException error)
+        {
+            throw new AuditException($"{AuditOptions.Section}: {error.Message} {error.InnerException?.Message}".TrimEnd(), error);
+        }
     }
 
     private static AuditOptions Options(this IServiceProvider provider) => provider.GetRequiredService<AuditOptions>();

@@ -59,7 +59,8 @@ internal sealed class AuditHost : IAsyncDisposable
         where T : notnull => _application.Services.GetRequiredService<T>();
 
     /// <summary>Starts a server with these settings of the section GuardSharp:Audit.</summary>
-    public static async Task<AuditHost> StartAsync(IEnumerable<(string Name, string Value)> settings, TimeProvider? time = null, Caller? caller = null)
+    public static async Task<AuditHost> StartAsync(
+        IEnumerable<(string Name, string Value)> settings, TimeProvider? time = null, Caller? caller = null, IDecisionStore? store = null)
     {
         var builder = WebApplication.CreateSlimBuilder();
         builder.Configuration.AddInMemoryCollection(settings.Select(setting => KeyValuePair.Create($"{AuditOptions.Section}:{setting.Name}", (string?)setting.Value)));
@@ -68,9 +69,9 @@ internal sealed class AuditHost : IAsyncDisposable
         builder.Logging.ClearProviders().AddProvider(log);
         builder.Services.AddSingleton(time ?? TimeProvider.System);
         builder.Services.AddAudit(builder.Configuration);
-        if (builder.Services.LastOrDefault(service => service.ServiceType == typeof(IDecisionStore)) is { } store)
+        if (builder.Services.LastOrDefault(service => service.ServiceType == typeof(IDecisionStore)) is { } added)
         {
-            builder.Services.Replace(ServiceDescriptor.Singleton<IDecisionStore>(services => new FaultyStore((IDecisionStore)store.ImplementationFactory!(services))));
+            builder.Services.Replace(ServiceDescriptor.Singleton<IDecisionStore>(services => new FaultyStore(store ?? (IDecisionStore)added.ImplementationFactory!(services))));
         }
 
         var application = builder.Build();

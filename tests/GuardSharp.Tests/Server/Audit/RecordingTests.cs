@@ -196,13 +196,28 @@ public sealed class RecordingTests : IDisposable
     }
 
     [Fact]
-    public async Task A_row_that_the_store_refuses_does_not_keep_its_neighbours_out()
+    public async Task Retention_deletes_what_is_older_than_its_days()
     {
-        await using var host = await AuditHost.StartAsync(AuditHost.Sqlite(_folder));
-        DecisionRow[] rows = [.. Enumerable.Range(1, 9).Select(number => Rows.Make(number) with { Model = number == 4 ? null! : "m" })];
-        var refused = await host.Store.WriteAsync(rows, default);
-        Assert.Equal([4L], refused.Select(row => row.Number));
-        Assert.Equal(8, (await host.StoredIdsAsync()).Count);
+        await using var host = await AuditHost.StartAsync(AuditHost.Sqlite(_folder, ("Durability", "BeforeAnswer"), ("RetentionDays", "30")));
+        var now = TimeProvider.System.GetUtcNow();
+        await host.RecordAsync(time: now.AddDays(-31));
+        var kept = await host.RecordAsync(time: now.AddDays(-29));
+        await AuditHost.UntilAsync(() => host.Get<StoreLink>().IsSettled);
+        await host.Get<IEnumerable<Microsoft.Extensions.Hosting.IHostedService>>().OfType<RetentionJob>().Single().DeleteAsync(default);
+        Assert.Equal([kept], await host.StoredIdsAsync());
+    }
+
+    [Theory]
+    [InlineData("Durabilty", "BeforeAnswer", "Durabilty")]
+    [InlineData("Durability", "Always", "Always")]
+    [InlineData("FlushMilliseconds", "1000", "FlushMilliseconds")]
+    [InlineData("HashKey", "c2hvcnQ=", "HashKey")]
+    [InlineData("Provider", "PostgreSql", "ConnectionString")]
+    public async Task A_setting_that_means_nothing_stops_the_start(string name, string value, string told)
+    {
+        var error = await Assert.ThrowsAnyAsync<Exception>(() => AuditHost.StartAsync(AuditHost.Sqlite(_folder, (name, value))));
+        Assert.Contains(told, error.Message, StringComparison.Ordinal);
+        Assert.True(error is AuditException or Microsoft.Extensions.Options.OptionsValidationException, error.ToString());
     }
 
     [Fact]
