@@ -28,7 +28,8 @@ internal sealed class DecisionWriter(AuditOptions options, DecisionQueue queue, 
     {
         queue.Complete();
         await _stopping.CancelAsync().ConfigureAwait(false);
-        await _loop.WaitAsync(cancellationToken).ConfigureAwait(false);
+        // Requests may have used up all the time for stopping, and that is no reason to lose decisions: the store has limits of its own.
+        await _loop.ConfigureAwait(false);
         await link.StopAsync().ConfigureAwait(false);
     }
 

@@ -2,6 +2,7 @@ using System.Text.Json;
 using System.Text.Json.Serialization.Metadata;
 using GuardSharp.Server.Audit.Recording;
 using GuardSharp.Server.Audit.Store;
+using GuardSharp.Server.Hosting;
 using GuardSharp.Server.Judging;
 using GuardSharp.Server.Security;
 using Microsoft.AspNetCore.Builder;
@@ -41,8 +42,8 @@ internal static class AuditEndpoints
         audit.MapGet("/decisions/{id}", FindAsync).WithSummary("One decision with its content, where stored, and all its labels").Produces<DecisionView>();
         audit.MapPost("/decisions/{id}/label", LabelAsync).WithSummary("Says whether a verdict was right; the latest label counts").Accepts<LabelRequest>("application/json").Produces<LabelView>();
         audit.MapGet("/gaps", GapsAsync).WithSummary("Decisions that were taken but are not in the store").Produces<GapReport>();
-        audit.MapGet("/export", ExportAsync).WithSummary("Decisions as JSON Lines, the earliest first").Produces<DecisionView>(contentType: JsonLines);
-        audit.MapGet("/training-rows", TrainingRowsAsync).WithSummary("Labelled decisions with stored content as rows of training data, JSON Lines").Produces<string>(contentType: JsonLines);
+        audit.MapGet("/export", ExportAsync).WithSummary("Decisions as JSON Lines, the earliest first").Produces<DecisionView>(contentType: JsonLines).WithoutDeadline();
+        audit.MapGet("/training-rows", TrainingRowsAsync).WithSummary("Labelled decisions with stored content as rows of training data, JSON Lines").Produces<string>(contentType: JsonLines).WithoutDeadline();
         return routes;
     }
 

@@ -77,10 +77,18 @@ public sealed class KillTests(ITestOutputHelper output) : IDisposable
         var ids = new ConcurrentDictionary<string, long>();
         using var client = new HttpClient { BaseAddress = await started };
         var asking = Enumerable.Range(0, Connections).Select(_ => Task.Run(() => AskAsync(client, ids))).ToArray();
-        await AuditHost.UntilAsync(() => ids.Count > Connections || server.HasExited);
-        await Task.Delay(_random.Next(20, 1000), TestContext.Current.CancellationToken);
-        var killed = Stopwatch.GetTimestamp();
-        server.Kill();
+        long killed;
+        try
+        {
+            await AuditHost.UntilAsync(() => ids.Count > Connections || server.HasExited);
+            await Task.Delay(_random.Next(20, 1000), TestContext.Current.CancellationToken);
+        }
+        finally
+        {
+            killed = Stopwatch.GetTimestamp();
+            server.Kill();
+        }
+
         await server.WaitForExitAsync(TestContext.Current.CancellationToken);
         await Task.WhenAll(asking);
         return ids.ToDictionary(id => id.Key, id => Stopwatch.GetElapsedTime(id.Value, killed));

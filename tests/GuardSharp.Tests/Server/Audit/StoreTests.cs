@@ -46,6 +46,29 @@ public sealed class StoreTests(PostgresServer postgres) : IClassFixture<Postgres
 
     [Theory]
     [MemberData(nameof(Providers))]
+    public async Task Every_condition_of_a_query_counts(string provider)
+    {
+        await using var store = await OpenAsync(provider);
+        await store.WriteAsync([.. Enumerable.Range(1, 6).Select(number => Rows.Make(number) with { Key = number < 4 ? "app" : "shop", Model = number == 6 ? "n@1" : "m@1" })], default);
+        await store.LabelAsync(Rows.Make(2).Id, new StoredLabel(false, null, null, "reviewer", Rows.Run.Started), default);
+        await store.LabelAsync(Rows.Make(2).Id, new StoredLabel(true, ["S14"], "note", "reviewer", Rows.Run.Started), default);
+        async Task<string> Found(DecisionQuery query) => string.Join(' ', (await store.ListAsync(query, default)).Select(decision => decision.Row.Number));
+        Assert.Equal("2 4 6", await Found(new DecisionQuery { Unsafe = true }));
+        Assert.Equal("2 4 6", await Found(new DecisionQuery { Category = "S14" }));
+        Assert.Equal("", await Found(new DecisionQuery { Category = "S4" }));
+        Assert.Equal("4 5", await Found(new DecisionQuery { Key = "shop", Model = "m@1" }));
+        Assert.Equal("2", await Found(new DecisionQuery { Labelled = true }));
+        Assert.Equal("1 3 4 5 6", await Found(new DecisionQuery { Labelled = false }));
+        Assert.Equal("3 6", await Found(new DecisionQuery { WithContent = true }));
+        Assert.Equal("3 4", await Found(new DecisionQuery { From = Rows.Make(3).Time, Before = Rows.Make(5).Time }));
+        Assert.Equal("6 5", await Found(new DecisionQuery { Descending = true, Limit = 2 }));
+        var (decision, labels) = (await store.FindAsync(Rows.Make(2).Id, default))!.Value;
+        Assert.Equal(["S14"], decision.Label!.Categories);
+        Assert.Equal([true, false], labels.Select(label => label.Correct));
+    }
+
+    [Theory]
+    [MemberData(nameof(Providers))]
     public async Task Missing_numbers_are_found_once_at_the_start_within_and_at_the_end(string provider)
     {
         await using var store = await OpenAsync(provider);
