@@ -61,13 +61,15 @@ public sealed class GuardedChatClient : DelegatingChatClient
             var response = await answer.ConfigureAwait(false);
             return _options.Filters.HasFlag(GuardFilters.Output)
                 ? await JudgeOutputAsync(response, turns, input, cancellationToken).ConfigureAwait(false)
-                : Responses.Judged(response, input, withheld: false);
+                : Responses.Judged(response, input, null);
         }
         finally
         {
-            if (answer is { IsCompleted: false })
+            if (answer is not null)
             {
-                await cancellation.CancelAsync().ConfigureAwait(false);
+                // Where nobody waited for it, it ends, and its error is no unobserved one.
+                if (!answer.IsCompleted)
+                    await cancellation.CancelAsync().ConfigureAwait(false);
                 _ = answer.ContinueWith(static task => _ = task.Exception, CancellationToken.None, TaskContinuationOptions.ExecuteSynchronously, TaskScheduler.Default);
             }
         }
@@ -171,7 +173,7 @@ public sealed class GuardedChatClient : DelegatingChatClient
         if (await answer.JudgeAsync(response.Messages, cancellationToken).ConfigureAwait(false) is { } block)
             return Refuse(block, response);
         var judged = answer.Latest.Verdict is null ? input : answer.Latest;
-        return Responses.Judged(response, judged with { FailedOpen = answer.FailedOpen || input.FailedOpen }, answer.Withheld);
+        return Responses.Judged(response, judged with { FailedOpen = answer.FailedOpen || input.FailedOpen }, answer.Withheld ? _reader : null);
     }
 
     /// <summary>What the guard will see; content it must not pass is refused before the model hears of it.</summary>

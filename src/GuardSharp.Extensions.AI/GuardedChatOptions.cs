@@ -70,6 +70,9 @@ public sealed record GuardedChatOptions
     /// <summary>Where the guard fails or is late, its exception is thrown in place of a refusal. Not together with <see cref="FailOpen"/>.</summary>
     public bool ThrowOnGuardError { get; init; }
 
+    /// <summary>Turns that the guard is given at most, the judged one included; null: all. A chat that outgrows the guard's context is blocked, so long chats need a limit. At least 2.</summary>
+    public int? ContextTurns { get; init; }
+
     /// <summary>Whether results of tools are judged and are context of what follows. Off, they pass unseen.</summary>
     public bool IncludeToolResults { get; init; } = true;
 
@@ -99,6 +102,7 @@ public sealed record GuardedChatOptions
         CheckProbability(StopProbability, nameof(StopProbability));
         ArgumentOutOfRangeException.ThrowIfLessThanOrEqual(Timeout, TimeSpan.Zero);
         ArgumentOutOfRangeException.ThrowIfLessThan(MaxOutputCharacters, 1);
+        ArgumentOutOfRangeException.ThrowIfLessThan(ContextTurns ?? 2, 2, nameof(ContextTurns));
         ArgumentNullException.ThrowIfNull(Refusal);
         ArgumentNullException.ThrowIfNull(TimeProvider);
         Window.Validate();

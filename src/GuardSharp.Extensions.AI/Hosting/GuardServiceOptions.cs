@@ -112,6 +112,10 @@ public sealed class GuardChatSettings
     /// <summary>See <see cref="GuardedChatOptions.FailOpen"/>.</summary>
     public bool FailOpen { get; set; }
 
+    /// <summary>See <see cref="GuardedChatOptions.ContextTurns"/>.</summary>
+    [Range(2, int.MaxValue)]
+    public int? ContextTurns { get; set; }
+
     /// <summary>See <see cref="GuardedChatOptions.IncludeToolResults"/>.</summary>
     public bool IncludeToolResults { get; set; } = true;
 
@@ -139,6 +143,7 @@ public sealed class GuardChatSettings
         RaceInput = RaceInput,
         Timeout = TimeSpan.FromSeconds(TimeoutSeconds),
         FailOpen = FailOpen,
+        ContextTurns = ContextTurns,
         IncludeToolResults = IncludeToolResults,
         JudgeSystemMessages = JudgeSystemMessages,
         AllowUriContent = AllowUriContent,

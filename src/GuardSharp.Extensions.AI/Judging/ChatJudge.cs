@@ -27,17 +27,17 @@ internal sealed class ChatJudge(IGuard guard, GuardedChatOptions options, ChatTe
         if (turns.Count == 0)
             return default;
         var asked = turns.WithoutLastAnswer();
-        var judged = asked.Count > 0 ? await JudgeAsync(asked.Build(), GuardStage.Input, cancellationToken).ConfigureAwait(false) : default;
+        var judged = asked.Count > 0 ? await JudgeAsync(asked, GuardStage.Input, cancellationToken).ConfigureAwait(false) : default;
         if (ReferenceEquals(asked, turns) || !judged.Passes)
             return judged;
-        var begun = await JudgeAsync(turns.Build(), GuardStage.Input, cancellationToken).ConfigureAwait(false);
+        var begun = await JudgeAsync(turns, GuardStage.Input, cancellationToken).ConfigureAwait(false);
         return begun with { FailedOpen = begun.FailedOpen || judged.FailedOpen };
     }
 
-    /// <summary>Judges the last turn of a conversation.</summary>
+    /// <summary>Judges the last of some turns.</summary>
     /// <exception cref="GuardException">The guard failed, and the options say that this is thrown.</exception>
     /// <exception cref="OperationCanceledException">The caller gave up.</exception>
-    public async ValueTask<Judged> JudgeAsync(Conversation conversation, GuardStage stage, CancellationToken cancellationToken)
+    public async ValueTask<Judged> JudgeAsync(TurnList turns, GuardStage stage, CancellationToken cancellationToken)
     {
         var request = new ClassifyOptions
         {
@@ -47,7 +47,7 @@ internal sealed class ChatJudge(IGuard guard, GuardedChatOptions options, ChatTe
         using var measured = telemetry.Start(stage);
         try
         {
-            var verdict = await ClassifyAsync(conversation, request, cancellationToken).ConfigureAwait(false);
+            var verdict = await ClassifyAsync(turns.Build(options.ContextTurns), request, cancellationToken).ConfigureAwait(false);
             measured.Judged(verdict);
             return new Judged(verdict, verdict.Unsafe ? new BlockedChat(stage, BlockReason.Unsafe, verdict) : null);
         }

@@ -85,7 +85,7 @@ internal sealed class ContentReader(GuardedChatOptions options)
             case TextContent text:
                 return new(ContentKind.Text, text.Text, []);
             case TextReasoningContent reasoning:
-                return new(output && options.Reasoning == ReasoningTreatment.Withhold ? ContentKind.Withheld : ContentKind.Reasoning, reasoning.Text, []);
+                return new(output && Withholds(reasoning) ? ContentKind.Withheld : ContentKind.Reasoning, reasoning.Text, []);
             case UsageContent:
                 return _free;
             case ErrorContent error:
@@ -108,6 +108,9 @@ internal sealed class ContentReader(GuardedChatOptions options)
                 return options.AllowUnjudged?.Invoke(content) == true ? _free : throw new ContentNotAllowedException(KindOf(content));
         }
     }
+
+    /// <summary>Whether a content of an answer is left out.</summary>
+    public bool Withholds(AIContent content) => content is TextReasoningContent && options.Reasoning == ReasoningTreatment.Withhold;
 
     /// <summary>Who speaks in a message. Whoever is unknown is judged as the user.</summary>
     public Role RoleOf(ChatRole role) =>

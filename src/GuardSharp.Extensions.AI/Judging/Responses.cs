@@ -36,7 +36,10 @@ internal static class Responses
     };
 
     /// <summary>A response with its verdict.</summary>
-    public static ChatResponse Judged(ChatResponse response, Judged judged, bool withheld) => new(withheld ? WithoutReasoning(response.Messages) : response.Messages)
+    /// <param name="response">The response.</param>
+    /// <param name="judged">What was judged of it.</param>
+    /// <param name="withholding">Knows what must be left out; null: nothing must.</param>
+    public static ChatResponse Judged(ChatResponse response, Judged judged, ContentReader? withholding) => new(withholding is not null ? Judgeable(response.Messages, withholding) : [.. response.Messages])
     {
         AdditionalProperties = Properties(response.AdditionalProperties, judged),
         ContinuationToken = response.ContinuationToken,
@@ -44,7 +47,7 @@ internal static class Responses
         CreatedAt = response.CreatedAt,
         FinishReason = response.FinishReason,
         ModelId = response.ModelId,
-        RawRepresentation = withheld ? null : response.RawRepresentation,
+        RawRepresentation = withholding is not null ? null : response.RawRepresentation,
         ResponseId = response.ResponseId,
         Usage = response.Usage,
     };
@@ -65,12 +68,17 @@ internal static class Responses
         return Judged(update, judged with { FailedOpen = stream.FailedOpen || input.FailedOpen });
     }
 
-    private static List<ChatMessage> WithoutReasoning(IEnumerable<ChatMessage> messages) =>
+    // Without what the guard did not see: reasoning that is withheld, and what annotations quote.
+    private static List<ChatMessage> Judgeable(IEnumerable<ChatMessage> messages, ContentReader reader) =>
     [
         .. messages.Select(message =>
         {
             var copy = message.Clone();
-            copy.Contents = [.. message.Contents.Where(content => content is not TextReasoningContent)];
+            copy.Contents =
+            [
+                .. message.Contents.Where(content => !reader.Withholds(content)).Select(content =>
+                    content is TextContent { Annotations.Count: > 0 } text ? new TextContent(text.Text) : content),
+            ];
             copy.RawRepresentation = null;
             return copy;
         }),

@@ -10,6 +10,7 @@ namespace GuardSharp.Extensions.AI.Judging;
 internal sealed class TurnList
 {
     private const string NobodyAsked = "(The assistant speaks first.)";
+    private const string LeftOut = "(What was said before is left out.)";
 
     private readonly List<ContentPart> _system = [];
     private readonly List<(Role Role, List<ContentPart> Parts)> _turns = [];
@@ -54,14 +55,19 @@ internal sealed class TurnList
     }
 
     /// <summary>The conversation; the last turn is to be judged. Not for an empty list.</summary>
-    public Conversation Build()
+    /// <param name="most">The last turns that count; null: all. Fewer where one of the user's begins later.</param>
+    public Conversation Build(int? most = null)
     {
-        var turns = new List<Turn>(_turns.Count + 2);
+        var start = Math.Max(0, _turns.Count - (most ?? _turns.Count));
+        // What is cut off begins with a question, if there is one: an answer to nothing is hard to judge.
+        if (start > 0 && _turns.FindIndex(start, turn => turn.Role == Role.User) is >= 0 and var question)
+            start = question;
+        var turns = new List<Turn>(_turns.Count - start + 2);
         if (_system.Count > 0)
             turns.Add(new Turn(Role.System, [.. _system]));
-        if (_turns[0].Role != Role.User)
-            turns.Add(Turn.User(NobodyAsked));
-        turns.AddRange(_turns.Select(turn => new Turn(turn.Role, [.. turn.Parts])));
+        if (_turns[start].Role != Role.User)
+            turns.Add(Turn.User(start == 0 ? NobodyAsked : LeftOut));
+        turns.AddRange(_turns.Skip(start).Select(turn => new Turn(turn.Role, [.. turn.Parts])));
         return new Conversation(turns);
     }
 

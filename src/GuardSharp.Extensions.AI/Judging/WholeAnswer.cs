@@ -53,7 +53,7 @@ internal sealed class WholeAnswer(ChatJudge judge, ContentReader reader, TurnLis
         foreach (var content in chat.Contents)
         {
             var read = reader.Read(content, role, output: true);
-            Withheld |= read.Kind == ContentKind.Withheld;
+            Withheld |= read.Kind == ContentKind.Withheld || content is TextContent { Annotations.Count: > 0 };
             if (read.Kind == ContentKind.Whole)
                 message.Append(role, read.Parts);
             else if (read.Kind is ContentKind.Text or ContentKind.Reasoning && read.Text.Length > 0)

@@ -56,7 +56,7 @@ internal sealed class PrefixGuard(ChatJudge judge, TurnList context)
             _boundary = position;
             if (TurnsTo(position) is not { } turns)
                 continue;
-            var judged = await judge.JudgeAsync(turns.Build(), GuardStage.Output, cancellationToken).ConfigureAwait(false);
+            var judged = await judge.JudgeAsync(turns, GuardStage.Output, cancellationToken).ConfigureAwait(false);
             if (judged.Passes)
                 Pass(position, judged);
             else if (EndsStream(judged.Block!))
@@ -72,7 +72,7 @@ internal sealed class PrefixGuard(ChatJudge judge, TurnList context)
     {
         // What was judged last may be all there is, but for blanks that no prompt shows.
         var judged = _last.Position > 0 && OnlyBlanksBehind(_last.Position) ? _last.Judged
-            : TurnsTo(Length) is { } turns ? await judge.JudgeAsync(turns.Build(), GuardStage.Output, cancellationToken).ConfigureAwait(false)
+            : TurnsTo(Length) is { } turns ? await judge.JudgeAsync(turns, GuardStage.Output, cancellationToken).ConfigureAwait(false)
             : default;
         if (judged.Passes)
             Pass(Length, judged);

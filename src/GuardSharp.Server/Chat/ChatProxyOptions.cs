@@ -48,6 +48,10 @@ internal sealed class ChatProxyOptions : IValidatableObject
     /// <summary>What the guard cannot judge because it fails or is late passes unjudged. Counted in guardsharp.chat.failed_open.</summary>
     public bool FailOpen { get; set; }
 
+    /// <summary>Turns that the guard is given at most, the judged one included; null: all. Chats that outgrow its context are refused.</summary>
+    [Range(2, int.MaxValue)]
+    public int? ContextTurns { get; set; }
+
     /// <summary>Whether system messages are judged as the user's words. On: whoever holds a key may write them.</summary>
     public bool JudgeSystemMessages { get; set; } = true;
 
@@ -117,6 +121,7 @@ internal sealed class ChatProxyOptions : IValidatableObject
         FailOpen = FailOpen,
         // A failure of the guard is an error of HTTP, which clients can tell from a refusal.
         ThrowOnGuardError = !FailOpen,
+        ContextTurns = ContextTurns,
         IncludeToolResults = IncludeToolResults,
         JudgeSystemMessages = JudgeSystemMessages,
         // The form of the answer has no place for it.

@@ -173,6 +173,30 @@ public sealed class GuardedResponseTests
         Assert.Equal("one\ntwo", FakeGuard.TextOf(turns[^1]));
     }
 
+    [Fact]
+    public async Task A_long_chat_is_judged_by_its_last_turns_where_asked()
+    {
+        var guard = FakeGuard.ThatRefuses();
+        using var client = new GuardedChatClient(FakeChatClient.Saying("e"), guard, new() { ContextTurns = 3 });
+        await client.GetResponseAsync([new(ChatRole.User, "a"), new(ChatRole.Assistant, "b"), new(ChatRole.User, "c"), new(ChatRole.Assistant, "d"), new(ChatRole.User, "q")]);
+        Assert.Equal(["c|d|q", "q|e"], guard.Asked.Select(Write));
+    }
+
+    [Fact]
+    public async Task Annotations_of_a_whole_answer_are_left_out_and_the_inner_response_stays_as_it_was()
+    {
+        var own = new ChatResponse(new ChatMessage(ChatRole.Assistant, [new TextContent("fine") { Annotations = [new CitationAnnotation { Snippet = "secret" }] }])) { RawRepresentation = "secret" };
+        using var client = new GuardedChatClient(new FixedClient(own), FakeGuard.ThatRefuses());
+        var response = await client.GetResponseAsync([_hello]);
+        Assert.Equal("fine", response.Text);
+        Assert.Null(response.Messages[0].Contents[0].Annotations);
+        Assert.Null(response.RawRepresentation);
+        Assert.NotNull(own.Messages[0].Contents[0].Annotations);
+        Assert.Null(own.AdditionalProperties);
+        response.Messages.Clear();
+        Assert.Single(own.Messages);
+    }
+
     [Theory]
     [InlineData(false, 0)]
     [InlineData(true, 1)]
@@ -203,10 +227,16 @@ public sealed class GuardedResponseTests
         GuardedChatOptions[] wrong =
         [
             new() { InputThreshold = double.NaN }, new() { OutputThreshold = 1.1 }, new() { StopProbability = -0.1 }, new() { Timeout = TimeSpan.Zero },
-            new() { MaxOutputCharacters = 0 }, new() { Window = new() { FirstCharacters = 0 } }, new() { Window = new() { MaxCharacters = 1 } },
+            new() { MaxOutputCharacters = 0 }, new() { ContextTurns = 1 }, new() { Window = new() { FirstCharacters = 0 } }, new() { Window = new() { MaxCharacters = 1 } },
             new() { FailOpen = true, ThrowOnGuardError = true }, new() { Window = new() { Growth = double.NaN } },
         ];
         Assert.All(wrong, options => Assert.ThrowsAny<ArgumentException>(() => new GuardedChatClient(inner, guard, options)));
+    }
+
+    private sealed class FixedClient(ChatResponse response) : DelegatingChatClient(FakeChatClient.Saying("x"))
+    {
+        public override Task<ChatResponse> GetResponseAsync(IEnumerable<ChatMessage> messages, ChatOptions? options = null, CancellationToken cancellationToken = default) =>
+            Task.FromResult(response);
     }
 
     internal static void AssertRefused(ChatResponse response, string text, string stage, string reason)

@@ -2,8 +2,11 @@ using System.ClientModel;
 using System.Net;
 using System.Text.Json;
 using GuardSharp.Conversations;
+using GuardSharp.Policies;
+using GuardSharp.Server.Audit;
 using GuardSharp.Tests.ExtensionsAI;
 using Microsoft.AspNetCore.Http;
+using Microsoft.Extensions.DependencyInjection;
 using OpenAI;
 using OpenAI.Chat;
 
@@ -149,6 +152,22 @@ public sealed class ChatEndpointTests
     }
 
     [Fact]
+    public async Task Every_judgement_is_in_the_record_under_the_callers_name()
+    {
+        await using var upstream = await FakeUpstream.SayingAsync("good day");
+        var log = new KeptDecisions();
+        await using var server = await TestServer.StartAsync(
+            builder => builder.Services.AddSingleton<IDecisionLog>(log),
+            ("GuardSharp:Chat:UpstreamUrl", upstream.Url), ("GuardSharp:Models:tiny:Threads", "1"));
+        var (status, body) = await server.PostAsync(Path, Ask("What is the capital of France?"));
+        Assert.Equal(HttpStatusCode.OK, status);
+        Assert.Equal([VerdictTask.PromptClassification, VerdictTask.ResponseClassification], log.Kept.Select(decision => decision.Verdict.Task));
+        Assert.All(log.Kept, decision => Assert.Equal((Path, "anonymous"), (decision.Endpoint, decision.Caller)));
+        Assert.Equal(log.Kept.Last().Id, body.GetProperty("guard").GetProperty("decision_id").GetString());
+        Assert.StartsWith("guardsharp-tiny@", body.GetProperty("guard").GetProperty("model").GetString(), StringComparison.Ordinal);
+    }
+
+    [Fact]
     public async Task Another_model_than_the_configured_one_and_a_server_without_one_are_404()
     {
         await using var upstream = await FakeUpstream.SayingAsync("x");
@@ -174,6 +193,17 @@ public sealed class ChatEndpointTests
 
     internal static string Ask(string text, string model = "m", bool stream = false) =>
         JsonSerializer.Serialize(new { model, stream, messages = (object[])[new { role = "user", content = text }] });
+
+    private sealed class KeptDecisions : IDecisionLog
+    {
+        public System.Collections.Concurrent.ConcurrentQueue<Decision> Kept { get; } = [];
+
+        public ValueTask RecordAsync(Decision decision, CancellationToken cancellationToken)
+        {
+            Kept.Enqueue(decision);
+            return ValueTask.CompletedTask;
+        }
+    }
 
     private static ChatClient Client(TestServer server) =>
         new("m", new ApiKeyCredential("none"), new OpenAIClientOptions { Endpoint = new Uri(server.Client.BaseAddress!, "/v1/guard") });
