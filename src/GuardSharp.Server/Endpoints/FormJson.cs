@@ -5,7 +5,8 @@ using Microsoft.AspNetCore.Http;
 
 namespace GuardSharp.Server.Endpoints;
 
-/// <summary>JSON as the clients of other services read it: snake_case, no nulls but where they are asked for.</summary>
+/// <summary>JSON as the clients of other services read it: names with underscores, no nulls but where they are asked for.</summary>
+/// <remarks>Names of more than one word stand at their properties, so that the OpenAPI document has them too.</remarks>
 internal static class FormJson
 {
     /// <summary>How answers are written.</summary>

@@ -46,6 +46,7 @@ internal sealed record ChatChoice
 
     /// <summary>stop, or null while more comes.</summary>
     [JsonIgnore(Condition = JsonIgnoreCondition.Never)]
+    [JsonPropertyName("finish_reason")]
     public string? FinishReason { get; init; }
 }
 
@@ -58,7 +59,10 @@ internal sealed record ChatAnswerMessage(string? Role, string? Content);
 /// <param name="PromptTokens">Tokens of the guard's whole prompt.</param>
 /// <param name="CompletionTokens">Tokens of the answer.</param>
 /// <param name="TotalTokens">Both.</param>
-internal sealed record TokenUsage(int PromptTokens, int CompletionTokens, int TotalTokens)
+internal sealed record TokenUsage(
+    [property: JsonPropertyName("prompt_tokens")] int PromptTokens,
+    [property: JsonPropertyName("completion_tokens")] int CompletionTokens,
+    [property: JsonPropertyName("total_tokens")] int TotalTokens)
 {
     /// <summary>The usage of prompts and their answers.</summary>
     public static TokenUsage Of(int prompt, int completion) => new(prompt, completion, prompt + completion);
@@ -82,6 +86,7 @@ internal sealed record ChatLogProbabilities(IReadOnlyList<ChatToken> Content)
 internal sealed record ChatToken(string Token, double Logprob, IReadOnlyList<int> Bytes)
 {
     /// <summary>The likeliest tokens at its place; null in one of them.</summary>
+    [JsonPropertyName("top_logprobs")]
     public IReadOnlyList<ChatToken>? TopLogprobs { get; init; }
 
     /// <summary>A token as it is told.</summary>

@@ -35,6 +35,7 @@ internal sealed record CompletionChoice(int Index, string Text)
 
     /// <summary>stop, or null while more comes.</summary>
     [JsonIgnore(Condition = JsonIgnoreCondition.Never)]
+    [JsonPropertyName("finish_reason")]
     public string? FinishReason { get; init; }
 }
 
@@ -44,7 +45,10 @@ internal sealed record CompletionChoice(int Index, string Text)
 /// <param name="TopLogprobs">The likeliest tokens at each place.</param>
 /// <param name="TextOffset">Where each token starts in the text.</param>
 internal sealed record TextLogProbabilities(
-    IReadOnlyList<string> Tokens, IReadOnlyList<double> TokenLogprobs, IReadOnlyList<IReadOnlyDictionary<string, double>> TopLogprobs, IReadOnlyList<int> TextOffset)
+    IReadOnlyList<string> Tokens,
+    [property: JsonPropertyName("token_logprobs")] IReadOnlyList<double> TokenLogprobs,
+    [property: JsonPropertyName("top_logprobs")] IReadOnlyList<IReadOnlyDictionary<string, double>> TopLogprobs,
+    [property: JsonPropertyName("text_offset")] IReadOnlyList<int> TextOffset)
 {
     /// <summary>The probabilities of an answer.</summary>
     public static TextLogProbabilities Of(GuardAnswer answer, int top) => new(

@@ -1,3 +1,5 @@
+using System.Text.Json.Serialization;
+
 namespace GuardSharp.Server.Endpoints.Moderations;
 
 /// <summary>The answer of <c>POST /v1/moderations</c> in OpenAI's form, and of Mistral's endpoints.</summary>
@@ -16,15 +18,19 @@ internal sealed record ModerationResult
     public required IReadOnlyDictionary<string, bool> Categories { get; init; }
 
     /// <summary>The probability of each category.</summary>
+    [JsonPropertyName("category_scores")]
     public required IReadOnlyDictionary<string, double> CategoryScores { get; init; }
 
     /// <summary>What each score rests on.</summary>
+    [JsonPropertyName("category_applied_input_types")]
     public IReadOnlyDictionary<string, IReadOnlyList<string>>? CategoryAppliedInputTypes { get; init; }
 
     /// <summary>Ours: P(unsafe), which decides.</summary>
+    [JsonPropertyName("unsafe_probability")]
     public required double UnsafeProbability { get; init; }
 
     /// <summary>Ours: the id of this decision in the audit record.</summary>
+    [JsonPropertyName("decision_id")]
     public required string DecisionId { get; init; }
 
     /// <summary>Ours: what a reader must know to trust the numbers.</summary>
@@ -40,4 +46,4 @@ internal sealed record LlamaModerationAnswer(string Id, string Model, IReadOnlyL
 /// <summary>The result of the Llama API's form.</summary>
 /// <param name="Flagged">Whether the verdict is unsafe.</param>
 /// <param name="FlaggedCategories">Names of the violated categories.</param>
-internal sealed record LlamaModerationResult(bool Flagged, IReadOnlyList<string> FlaggedCategories);
+internal sealed record LlamaModerationResult(bool Flagged, [property: JsonPropertyName("flagged_categories")] IReadOnlyList<string> FlaggedCategories);

@@ -39,6 +39,9 @@ internal sealed class FormServer : IAsyncDisposable
             Adjust, [("GuardSharp:Keys:test:Sha256", ApiKeys.HashOf(Key)), ("GuardSharp:Keys:test:Rights", rights.ToString()), .. settings]));
     }
 
+    /// <summary>Posts, whatever comes of it.</summary>
+    public Task<(HttpStatusCode Status, JsonElement Body)> PostAsync(string path, string json) => _server.PostAsync(path, json, Key);
+
     /// <summary>Posts what must be answered.</summary>
     public async Task<JsonElement> GetAnswerAsync(string path, string json)
     {
