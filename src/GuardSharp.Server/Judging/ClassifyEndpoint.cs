@@ -2,6 +2,7 @@ using System.Runtime.InteropServices;
 using System.Text.Json;
 using GuardSharp.Conversations;
 using GuardSharp.Policies;
+using GuardSharp.Server.Endpoints;
 using GuardSharp.Server.Hosting;
 using GuardSharp.Server.Security;
 using Microsoft.AspNetCore.Builder;
@@ -31,7 +32,7 @@ internal static class ClassifyEndpoint
         return routes;
     }
 
-    private static async Task<IResult> ClassifyAsync(HttpContext context, VerdictService service, IOptions<ServerOptions> options)
+    private static async Task<IResult> ClassifyAsync(HttpContext context, VerdictService service, ConversationReader conversations, IOptions<ServerOptions> options)
     {
         using var body = await RequestJson.ReadAsync(context).ConfigureAwait(false);
         var root = body.Root;
@@ -52,11 +53,12 @@ internal static class ClassifyEndpoint
         var template = ReadTemplate(root, context.GetCaller());
         if (what == "inputs")
         {
-            var results = await JudgeEachAsync(root.GetProperty(what), template, service, options.Value, context.RequestAborted).ConfigureAwait(false);
+            var results = await JudgeEachAsync(context, root.GetProperty(what), template, service, conversations, options.Value).ConfigureAwait(false);
             return Results.Json(new BatchBody(results), ServerJson.Options);
         }
 
-        var judgement = await service.JudgeAsync(template with { Conversation = ReadConversation(root.GetProperty(what)) }, context.RequestAborted).ConfigureAwait(false);
+        var conversation = await conversations.ReadMessagesAsync(context, Messages(root.GetProperty(what)), "messages").ConfigureAwait(false);
+        var judgement = await service.JudgeAsync(template with { Conversation = conversation }, context.RequestAborted).ConfigureAwait(false);
         return Results.Json(VerdictBody.Of(judgement), ServerJson.Options);
     }
 
@@ -96,10 +98,12 @@ internal static class ClassifyEndpoint
 
     /// <summary>A list of messages, or an object whose messages is one, as conversation files are written.</summary>
     public static Conversation ReadConversation(JsonElement input) =>
-        ConversationJson.FromMessages(input.ValueKind == JsonValueKind.Object ? input.Optional("messages") ?? default : input, source: "messages");
+        ConversationJson.FromMessages(Messages(input), source: "messages");
+
+    private static JsonElement Messages(JsonElement input) => input.ValueKind == JsonValueKind.Object ? input.Optional("messages") ?? default : input;
 
     private static async Task<IReadOnlyList<BatchEntry>> JudgeEachAsync(
-        JsonElement inputs, JudgeRequest template, VerdictService service, ServerOptions options, CancellationToken cancellationToken)
+        HttpContext context, JsonElement inputs, JudgeRequest template, VerdictService service, ConversationReader conversations, ServerOptions options)
     {
         if (inputs.ValueKind != JsonValueKind.Array)
         {
@@ -118,15 +122,15 @@ internal static class ClassifyEndpoint
             var index = results.Length - count--;
             try
             {
-                requests.Add((index, template with { Conversation = ReadConversation(input) }));
+                requests.Add((index, template with { Conversation = await conversations.ReadMessagesAsync(context, Messages(input), "messages").ConfigureAwait(false) }));
             }
-            catch (GuardException error)
+            catch (Exception error) when (ApiError.Known(error) is { } known)
             {
-                results[index] = new BatchEntry(index, null, ApiError.Of(ApiError.Known(error)!));
+                results[index] = new BatchEntry(index, null, ApiError.Of(known));
             }
         }
 
-        var outcomes = await service.JudgeEachAsync([.. requests.Select(entry => entry.Request)], cancellationToken).ConfigureAwait(false);
+        var outcomes = await service.JudgeEachAsync([.. requests.Select(entry => entry.Request)], context.RequestAborted).ConfigureAwait(false);
         foreach (var ((index, _), outcome) in requests.Zip(outcomes))
         {
             results[index] = new BatchEntry(index, outcome.Judgement is { } judgement ? VerdictBody.Of(judgement) : null, outcome.Error is { } error ? ApiError.Of(error) : null);

@@ -55,6 +55,7 @@ public sealed class RemoteImageTests : IAsyncLifetime
     [InlineData("/v1/chat/completions", """{"messages":[{"role":"user","content":[PART]}]}""")]
     [InlineData("/v1/chat/moderations", """{"input":[[{"role":"user","content":[PART]}]]}""")]
     [InlineData("/beta/litellm_basic_guardrail_api", """{"images":["URL"]}""")]
+    [InlineData("/v1/guard/classify", """{"messages":[{"role":"user","content":[PART]}]}""")]
     public async Task Every_form_fetches_images_and_every_form_refuses_what_is_not_allowed(string path, string json)
     {
         await using var server = await StartAsync();
@@ -86,6 +87,17 @@ public sealed class RemoteImageTests : IAsyncLifetime
         }
 
         Assert.Empty(_guard.Asked);
+    }
+
+    [Fact]
+    public async Task A_batch_of_our_own_form_tells_which_image_was_refused()
+    {
+        await using var server = await StartAsync();
+        var answer = await server.GetAnswerAsync(
+            "/v1/guard/classify", $$$"""{"inputs":[[{"role":"user","content":[{{{Part("a")}}}]}],[{"role":"user","content":[{"type":"image_url","image_url":{"url":"http://127.1/a.png"}}]}]]}""");
+        var results = answer.GetProperty("results").EnumerateArray().ToArray();
+        Assert.False(results[0].GetProperty("verdict").GetProperty("unsafe").GetBoolean());
+        Assert.Equal("remote_image_refused", results[1].GetProperty("error").GetProperty("code").GetString());
     }
 
     [Fact]
