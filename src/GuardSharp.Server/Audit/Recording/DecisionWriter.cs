@@ -13,6 +13,7 @@ internal sealed class DecisionWriter(AuditOptions options, DecisionQueue queue, 
 
     private readonly CancellationTokenSource _stopping = new();
     private Task _loop = Task.CompletedTask;
+    private long _taken;
 
     /// <inheritdoc/>
     public async Task StartAsync(CancellationToken cancellationToken)
@@ -60,14 +61,16 @@ internal sealed class DecisionWriter(AuditOptions options, DecisionQueue queue, 
         }
     }
 
-    // Lets a batch grow: a commit a decision would wear the disk for nothing.
+    // Lets a batch grow: a commit a decision would wear the disk for nothing. Counted from the last batch on, so that a slow commit is not added to the wait.
     private async Task GatherAsync()
     {
-        if (queue.Count < BatchRows && !_stopping.IsCancellationRequested)
+        var wait = TimeSpan.FromMilliseconds(options.FlushMilliseconds) - time.GetElapsedTime(_taken);
+        if (wait > TimeSpan.Zero && queue.Count < BatchRows && !_stopping.IsCancellationRequested)
         {
-            await Task.Delay(TimeSpan.FromMilliseconds(options.FlushMilliseconds), time, _stopping.Token)
-                .ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            await Task.Delay(wait, time, _stopping.Token).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         }
+
+        _taken = time.GetTimestamp();
     }
 
     private async Task CommitAsync(List<PendingDecision> batch)
