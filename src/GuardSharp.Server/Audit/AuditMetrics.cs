@@ -1,14 +1,12 @@
 using System.Diagnostics;
 using System.Diagnostics.Metrics;
+using GuardSharp.Server.Telemetry;
 
 namespace GuardSharp.Server.Audit;
 
 /// <summary>What the audit tells the meter "GuardSharp.Server": numbers, never content.</summary>
 internal sealed class AuditMetrics
 {
-    /// <summary>The meter's name.</summary>
-    public const string MeterName = "GuardSharp.Server";
-
     private readonly Counter<long> _decisions;
     private readonly Counter<long> _missing;
     private readonly Histogram<double> _commit;
@@ -18,7 +16,7 @@ internal sealed class AuditMetrics
     /// <param name="meters">Makes meters.</param>
     public AuditMetrics(IMeterFactory meters)
     {
-        _meter = meters.Create(MeterName);
+        _meter = meters.Create(TelemetryNames.Meter);
         _decisions = _meter.CreateCounter<long>("guardsharp.audit.decisions", "{decision}", "Decisions by outcome: stored, spilled (on disk until the store is back), replayed (stored from there), dropped (lost), refused (not recorded, so not answered).");
         _missing = _meter.CreateCounter<long>("guardsharp.audit.missing", "{decision}", "Decisions found missing between numbers of a run.");
         _commit = _meter.CreateHistogram<double>("guardsharp.audit.commit.duration", "s", "Time of a commit.");
@@ -31,6 +29,8 @@ internal sealed class AuditMetrics
     /// <param name="away">1 while the store is away.</param>
     public void Observe(Func<int> pending, Func<long> spillBytes, Func<int> away)
     {
+        // A counter that first shows with its first loss has no rate at that moment.
+        _missing.Add(0);
         _meter.CreateObservableGauge("guardsharp.audit.pending", pending, "{decision}", "Decisions that wait in memory for the next commit.");
         _meter.CreateObservableGauge("guardsharp.audit.spill.size", spillBytes, "By", "Decisions that wait on disk for the store.");
         _meter.CreateObservableGauge("guardsharp.audit.store.away", away, "1", "1 while the store is away.");

@@ -18,8 +18,10 @@ public sealed partial class MetricsTests
     {
         var key = ApiKeys.Create();
         var hasty = ApiKeys.Create();
+        using var folder = new TemporaryFolder();
         await using var server = await TestServer.StartAsync(
             ("GuardSharp:Keys:all:Sha256", ApiKeys.HashOf(key)), ("GuardSharp:Keys:all:Rights", "Classify, Metrics"),
+            ("GuardSharp:Audit:Path", folder["audit.db"]), ("GuardSharp:Audit:Durability", "BeforeAnswer"),
             ("GuardSharp:Keys:hasty:Sha256", ApiKeys.HashOf(hasty)), ("GuardSharp:Keys:hasty:RequestsPerMinute", "1"), ("GuardSharp:Keys:hasty:Burst", "1"));
         await WorkAsync(server, key);
         while ((await server.GetAsync("/v1/models", hasty)).Status == HttpStatusCode.OK)
