@@ -22,7 +22,7 @@ internal sealed class CallerGuard(VerdictService service, GuardRegistry guards, 
     {
         try
         {
-            var request = template with { Conversation = conversation, Policy = options?.Policy, Threshold = options?.Threshold };
+            var request = template with { Conversation = conversation, Policy = options?.Policy, Threshold = options?.Threshold, CategoryThresholds = options?.CategoryThresholds };
             var judgement = await service.JudgeAsync(request, cancellationToken).ConfigureAwait(false);
             Latest = judgement;
             return judgement.Verdict;
