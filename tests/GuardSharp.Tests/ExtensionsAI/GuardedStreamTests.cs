@@ -137,6 +137,8 @@ public sealed class GuardedStreamTests
         verdict.SetResult();
         Assert.True(await next);
         Assert.Equal(("I can't help with that.", ChatFinishReason.ContentFilter), (updates.Current.Text, updates.Current.FinishReason));
+        // Cancelled before the refusal left, not only when its reader is done.
+        Assert.True(inner.Cancelled);
         Assert.False(await updates.MoveNextAsync());
         Assert.True(inner.Cancelled && inner.Ended);
     }
