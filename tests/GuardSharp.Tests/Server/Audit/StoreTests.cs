@@ -1,5 +1,5 @@
-using GuardSharp.Server.Audit.Store;
 using GuardSharp.Server.Audit.Recording;
+using GuardSharp.Server.Audit.Store;
 
 namespace GuardSharp.Tests.Server.Audit;
 
