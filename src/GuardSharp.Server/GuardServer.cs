@@ -57,7 +57,15 @@ public sealed class GuardServer : IAsyncDisposable
     {
         // Nothing but what is named here: no file of the folder it happens to start in, no address from the environment.
         var builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions { ContentRootPath = AppContext.BaseDirectory, EnvironmentName = Environments.Production });
-        configure?.Invoke(builder.Configuration);
+        try
+        {
+            configure?.Invoke(builder.Configuration);
+        }
+        catch (Exception error) when (error is InvalidDataException or FormatException)
+        {
+            throw new GuardException($"{error.Message} {error.InnerException?.Message}".TrimEnd(), error);
+        }
+
         builder.Logging.AddConfiguration(builder.Configuration.GetSection("Logging"));
         builder.Logging.AddFilter("Microsoft", LogLevel.Warning);
         // Who asks whether the server is ready gets the answer; that it still loads is no failure.

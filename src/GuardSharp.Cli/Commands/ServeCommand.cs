@@ -82,14 +82,23 @@ internal static class ServeCommand
             throw new GuardException($"There is no configuration file \"{file}\".");
         }
 
+        var isLoaded = false;
         builder.AddJsonFile(source =>
         {
             source.Path = Path.GetFullPath(file ?? "appsettings.json");
             source.Optional = file is null;
             source.ReloadOnChange = true;
-            source.OnLoadException = failed => terminal.Error.WriteLine($"error: {failed.Exception.Message} {failed.Exception.InnerException?.Message}".TrimEnd());
+            source.OnLoadException = failed =>
+            {
+                // At the start the error itself ends the command.
+                if (isLoaded)
+                {
+                    terminal.Error.WriteLine($"error: {failed.Exception.Message} {failed.Exception.InnerException?.Message}".TrimEnd());
+                }
+            };
             source.ResolveFileProvider();
         });
+        isLoaded = true;
         builder.AddEnvironmentVariables();
         builder.AddInMemoryCollection(values);
     }
