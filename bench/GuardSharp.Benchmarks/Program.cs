@@ -8,7 +8,7 @@ using GuardSharp.Tensors;
 
 const string usage = """
     usage: verdicts | flat MODEL_FOLDER [COUNT] [THREADS]
-           load GUARDSHARP_EXECUTABLE MODEL_FOLDER [SECONDS] [CONNECTIONS]
+           load GUARDSHARP_EXECUTABLE MODEL_FOLDER [SECONDS] [CONNECTIONS] [KEY=VALUE of the server's configuration ...]
            gemm | small | attention [THREADS] [ROUNDS]
            network [MODEL] [THREADS] [ROUNDS] [TOKENS] [int8|int4]
            peers MODELS_FOLDER LLAMA_FOLDER [ROUNDS] [THREADS] [speed|server|speed+server]
@@ -27,7 +27,7 @@ switch (args)
         await VerdictBenchmark.RunFlatAsync(model, Number(2, 50_000), Number(3, 0));
         break;
     case ["load", var executable, var model, ..]:
-        await new LoadBenchmark(executable, model, Number(3, 60), Number(4, 64)).RunAsync();
+        await new LoadBenchmark(executable, model, Number(3, 60), Number(4, 64), args.Length > 5 ? args[5..] : []).RunAsync();
         break;
     case ["gemm", ..]:
         MatrixBenchmark.Run(new MatrixSize(512, 2048, 8192), Number(1, Environment.ProcessorCount), Number(2, 15));

@@ -70,6 +70,8 @@ public sealed class GuardServer : IAsyncDisposable
         builder.Logging.AddFilter("Microsoft", LogLevel.Warning);
         // Who asks whether the server is ready gets the answer; that it still loads is no failure.
         builder.Logging.AddFilter("Microsoft.Extensions.Diagnostics.HealthChecks", LogLevel.Critical);
+        // Its error is thrown as well, and told in one line.
+        builder.Logging.AddFilter("Microsoft.Extensions.Hosting.Internal.Host", LogLevel.Critical);
         AddServer(builder);
         AddRooms(builder);
         adjust?.Invoke(builder);

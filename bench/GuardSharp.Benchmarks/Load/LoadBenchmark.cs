@@ -7,7 +7,7 @@ namespace GuardSharp.Benchmarks.Load;
 
 /// <summary>The server under load: a process of its own, many connections on loopback, each with one request at a time and never a pause.</summary>
 /// <remarks>Beside it the guard alone in this process, 64 conversations at a time: what HTTP and the rest of the server cost is the difference in processor time.</remarks>
-internal sealed class LoadBenchmark(string executable, string model, int seconds, int connections)
+internal sealed class LoadBenchmark(string executable, string model, int seconds, int connections, IReadOnlyList<string> settings)
 {
     private const int WarmUpSeconds = 5;
     private const int Parts = 10;
@@ -15,7 +15,7 @@ internal sealed class LoadBenchmark(string executable, string model, int seconds
     /// <summary>Runs both and prints a table.</summary>
     public async Task RunAsync()
     {
-        await using var server = await ServerProcess.StartAsync(executable, model);
+        await using var server = await ServerProcess.StartAsync(executable, model, settings);
         using var client = new HttpClient(new SocketsHttpHandler { MaxConnectionsPerServer = connections }) { BaseAddress = server.Address };
         var next = 0;
         string Body() => $$"""{"messages":[{"role":"user","content":"{{Text(Interlocked.Increment(ref next))}}"}]}""";

@@ -39,9 +39,9 @@ internal sealed class ServerProcess : IAsyncDisposable
     }
 
     /// <summary>Starts it, and waits until its model is loaded.</summary>
-    public static async Task<ServerProcess> StartAsync(string executable, string model)
+    public static async Task<ServerProcess> StartAsync(string executable, string model, IReadOnlyList<string> settings)
     {
-        var process = Process.Start(new ProcessStartInfo(executable, ["serve", "--urls", "http://127.0.0.1:0", "--model", model]) { RedirectStandardError = true })!;
+        var process = Process.Start(new ProcessStartInfo(executable, ["serve", "--urls", "http://127.0.0.1:0", "--model", model, .. settings.SelectMany(setting => (string[])["--set", setting])]) { RedirectStandardError = true })!;
         string? line;
         do
         {

@@ -67,6 +67,22 @@ public sealed class ServerLifeTests
     }
 
     [Fact]
+    public async Task A_server_that_drains_says_so_before_it_stops_accepting()
+    {
+        var time = new HeldTime();
+        await using var server = await TestServer.StartAsync(
+            builder => builder.Services.AddSingleton<TimeProvider>(time).AddSingleton<IGuardLoader>(new ReadyGuards()), ("GuardSharp:DrainDelaySeconds", "1"));
+        var stop = server.Server.StopAsync(TestContext.Current.CancellationToken);
+        await time.Held;
+        var (status, body) = await server.GetAsync("/health/ready");
+        Assert.Equal((HttpStatusCode.ServiceUnavailable, "draining"), (status, body.GetProperty("checks").GetProperty("server").GetString()));
+        Assert.Equal(HttpStatusCode.OK, (await server.PostAsync(Path, Hello)).Status);
+        Assert.Equal(HttpStatusCode.OK, (await server.GetAsync("/health/live")).Status);
+        time.Release();
+        await stop;
+    }
+
+    [Fact]
     public async Task A_request_that_takes_too_long_is_answered_with_504_and_its_work_is_given_up()
     {
         var givenUp = new TaskCompletionSource();
@@ -107,6 +123,14 @@ public sealed class ServerLifeTests
         using var response = await server.Client.PostAsync(Path, new StringContent(Hello, Encoding.UTF8, "application/json"), TestContext.Current.CancellationToken);
         Assert.Equal(HttpStatusCode.TooManyRequests, response.StatusCode);
         Assert.NotNull(response.Headers.RetryAfter);
+    }
+
+    [Fact]
+    public async Task Retry_After_is_the_time_that_what_waits_will_take()
+    {
+        await using var server = await TestServer.StartAsync(new ScriptedGuard((_, _, _) => throw new QueueFullException(1, TimeSpan.FromSeconds(6.2))));
+        using var response = await server.Client.PostAsync(Path, new StringContent(Hello, Encoding.UTF8, "application/json"), TestContext.Current.CancellationToken);
+        Assert.Equal(TimeSpan.FromSeconds(7), response.Headers.RetryAfter!.Delta);
     }
 
     [Fact]
@@ -172,6 +196,34 @@ public sealed class ServerLifeTests
                 return;
             }
         }
+    }
+
+    /// <summary>A clock whose second-long timers stand still until the test lets them go; requests' deadlines are longer and never come.</summary>
+    private sealed class HeldTime : TimeProvider
+    {
+        private readonly TaskCompletionSource _held = new(TaskCreationOptions.RunContinuationsAsynchronously);
+        private Action? _fire;
+
+        public Task Held => _held.Task;
+
+        public void Release() => _fire!();
+
+        public override ITimer CreateTimer(TimerCallback callback, object? state, TimeSpan dueTime, TimeSpan period)
+        {
+            if (dueTime == TimeSpan.FromSeconds(1))
+            {
+                _fire = () => callback(state);
+                _held.TrySetResult();
+            }
+
+            return System.CreateTimer(callback, state, Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
+        }
+    }
+
+    private sealed class ReadyGuards : IGuardLoader
+    {
+        public IReadOnlyList<NamedGuard> Load(CancellationToken cancellationToken) =>
+            [new NamedGuard("scripted", new ScriptedGuard((_, _, _) => Task.FromResult(ScriptedGuard.Verdict())))];
     }
 
     private sealed class SlowGuards(ManualResetEventSlim mayLoad) : IGuardLoader
