@@ -9,6 +9,7 @@ public sealed class PublicApiTests
     [InlineData("GuardSharp")]
     [InlineData("GuardSharp.Evaluation")]
     [InlineData("GuardSharp.Extensions.AI")]
+    [InlineData("GuardSharp.Server")]
     [InlineData("GuardSharp.Torch")]
     public void The_public_interface_is_the_approved_one(string library)
     {
