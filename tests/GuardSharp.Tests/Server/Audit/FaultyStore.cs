@@ -18,6 +18,14 @@ internal sealed class FaultyStore(IDecisionStore store) : IDecisionStore
 
     public void Hang() => _hanging = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
 
+    /// <summary>Lets whoever hangs go on.</summary>
+    public void Resume()
+    {
+        var hanging = _hanging;
+        _hanging = null;
+        hanging?.TrySetResult();
+    }
+
     /// <summary>Lets whoever hangs end with an error.</summary>
     public void Release()
     {
