@@ -24,6 +24,7 @@ internal static class GuardSharpCommand
             ("classify", shared => ClassifyCommand.Create(shared)),
             ("evaluate", EvaluateCommand.Create),
             ("serve", ServeCommand.Create),
+            ("worker", WorkerCommand.Create),
             ("model", ModelCommand.Create),
             ("quantize", QuantizeCommand.Create),
             ("prune", PruneCommand.Create),

@@ -1,13 +1,8 @@
 using System.CommandLine;
-using System.Runtime.InteropServices;
 using GuardSharp.CommandLine;
 using GuardSharp.Server;
 using GuardSharp.Server.Security;
-using Microsoft.AspNetCore.Builder;
 using Microsoft.Extensions.Configuration;
-using Microsoft.Extensions.DependencyInjection;
-using Microsoft.Extensions.Logging;
-using Microsoft.Extensions.Logging.Console;
 
 namespace GuardSharp.Cli.Commands;
 
@@ -20,10 +15,10 @@ internal static class ServeCommand
     {
         var command = new ServiceCommand("serve", "Runs the moderation server (docs/server.md). Ctrl-C or SIGTERM: it finishes what it has begun and ends with 0.");
         var model = new Option<string?>("--model") { Description = "The default model: a folder, a GGUF file, or OWNER/NAME of a downloaded one. Default: what the configuration says, else guardsharp-tiny.", HelpName = "DIR" };
-        var config = new Option<string?>("--config") { Description = "Configuration (JSON), read again when it changes. Default: appsettings.json of this folder, if there is one. Environment variables such as GuardSharp__Urls go before it.", HelpName = "FILE" };
+        var config = ServiceSetup.ConfigOption();
         var urls = new Option<string?>("--urls") { Description = $"Where to listen. Default: {ServerOptions.DefaultUrls}.", HelpName = "URL" };
         var audit = new Option<string?>("--audit") { Description = "Records every decision in this SQLite file, made where it does not exist (docs/audit.md).", HelpName = "FILE" };
-        var set = new Option<string[]>("--set") { Description = "One value of configuration, such as GuardSharp:RequestTimeoutSeconds=5. Repeatable; goes before everything else.", HelpName = "KEY=VALUE", Arity = ArgumentArity.OneOrMore, AllowMultipleArgumentsPerToken = false };
+        var set = ServiceSetup.SetOption();
         command.Add(model);
         command.Add(config);
         command.Add(urls);
@@ -32,7 +27,7 @@ internal static class ServeCommand
         command.Add(KeyCommand(terminal));
         command.SetAction(async (parsed, cancellationToken) =>
         {
-            var values = ReadValues(parsed.GetValue(set) ?? []);
+            var values = ServiceSetup.ReadValues(parsed.GetValue(set) ?? []);
             if (parsed.GetValue(urls) is { } url)
             {
                 values[$"{ServerOptions.Section}:{nameof(ServerOptions.Urls)}"] = url;
@@ -49,7 +44,7 @@ internal static class ServeCommand
                 values["GuardSharp:Models:default:Default"] = "true";
             }
 
-            await ServeAsync(terminal, builder => Configure(builder, terminal, parsed.GetValue(config), values), cancellationToken).ConfigureAwait(false);
+            await ServeAsync(terminal, builder => ServiceSetup.Configure(builder, terminal, parsed.GetValue(config), values), cancellationToken).ConfigureAwait(false);
             return ExitCode.Done;
         });
         return command;
@@ -57,74 +52,13 @@ internal static class ServeCommand
 
     private static async Task ServeAsync(Terminal terminal, Action<IConfigurationBuilder> configure, CancellationToken cancellationToken)
     {
-        using var stop = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
-        void Stop(PosixSignalContext signal)
-        {
-            // The process ends when the work is done, not by the signal.
-            signal.Cancel = true;
-            stop.Cancel();
-        }
-
-        using var interrupt = PosixSignalRegistration.Create(PosixSignal.SIGINT, Stop);
-        using var terminate = PosixSignalRegistration.Create(PosixSignal.SIGTERM, Stop);
-        var server = GuardServer.Create(configure, Log);
+        using var stop = new StopSignals(cancellationToken);
+        var server = GuardServer.Create(configure, builder => ServiceSetup.Log(builder.Logging));
         await using (server.ConfigureAwait(false))
         {
             void Tell() => terminal.Error.WriteLine($"listening on {string.Join(", ", server.Addresses.Select(address => address.GetLeftPart(UriPartial.Authority)))}");
             await server.RunAsync(Tell, stop.Token).ConfigureAwait(false);
         }
-    }
-
-    private static void Configure(IConfigurationBuilder builder, Terminal terminal, string? file, Dictionary<string, string?> values)
-    {
-        if (file is not null && !File.Exists(file))
-        {
-            throw new GuardException($"There is no configuration file \"{file}\".");
-        }
-
-        var isLoaded = false;
-        builder.AddJsonFile(source =>
-        {
-            source.Path = Path.GetFullPath(file ?? "appsettings.json");
-            source.Optional = file is null;
-            source.ReloadOnChange = true;
-            source.OnLoadException = failed =>
-            {
-                // At the start the error itself ends the command.
-                if (isLoaded)
-                {
-                    terminal.Error.WriteLine($"error: {failed.Exception.Message} {failed.Exception.InnerException?.Message}".TrimEnd());
-                }
-            };
-            source.ResolveFileProvider();
-        });
-        isLoaded = true;
-        builder.AddEnvironmentVariables();
-        builder.AddInMemoryCollection(values);
-    }
-
-    // Results go to standard output, so everything that is said goes to standard error.
-    private static void Log(WebApplicationBuilder builder)
-    {
-        builder.Logging.AddSimpleConsole(console =>
-        {
-            console.SingleLine = true;
-            console.UseUtcTimestamp = true;
-            console.TimestampFormat = "yyyy-MM-ddTHH:mm:ss.fffZ ";
-        });
-        builder.Services.Configure<ConsoleLoggerOptions>(console => console.LogToStandardErrorThreshold = LogLevel.Trace);
-    }
-
-    private static Dictionary<string, string?> ReadValues(IEnumerable<string> settings)
-    {
-        var values = new Dictionary<string, string?>(StringComparer.OrdinalIgnoreCase);
-        foreach (var setting in settings)
-        {
-            var equals = setting.IndexOf('=', StringComparison.Ordinal);
-            values[equals > 0 ? setting[..equals] : throw new GuardException($"--set is \"{setting}\"; it must be KEY=VALUE, such as GuardSharp:RequestTimeoutSeconds=5.")] = setting[(equals + 1)..];
-        }
-
-        return values;
     }
 
     private static Command KeyCommand(Terminal terminal)
