@@ -1,6 +1,4 @@
-using Microsoft.AspNetCore.Builder;
-using Microsoft.Extensions.Configuration;
-using Microsoft.Extensions.DependencyInjection;
+using Yarp.ReverseProxy.Health;
 
 namespace GuardSharp.Balancer;
 
@@ -16,6 +14,8 @@ public static class Balancer
         configure?.Invoke(builder.Configuration);
         // The largest body that a GuardSharp server takes by default.
         builder.WebHost.ConfigureKestrel(kestrel => kestrel.Limits.MaxRequestBodySize = AnotherTry.MaxBodyBytes);
+        // A replica that failed is tried again after its window at the earliest, whatever ReactivationPeriod says.
+        builder.Services.Configure<TransportFailureRateHealthPolicyOptions>(health => health.DetectionWindowSize = TimeSpan.FromSeconds(5));
         builder.Services.AddReverseProxy().LoadFromConfig(builder.Configuration.GetSection("ReverseProxy"));
         var app = builder.Build();
         app.MapReverseProxy(proxy =>

@@ -1,5 +1,4 @@
 using GuardSharp.Conversations;
-using GuardSharp.Policies;
 using GuardSharp.Prompts;
 using GuardSharp.Remote;
 using GuardSharp.Server.Security;
