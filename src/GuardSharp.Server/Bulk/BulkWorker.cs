@@ -4,6 +4,7 @@ using GuardSharp.Server.Guards;
 using GuardSharp.Server.Judging;
 using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Options;
 using RabbitMQ.Client.Exceptions;
 
 namespace GuardSharp.Server.Bulk;
@@ -27,7 +28,7 @@ internal sealed partial class BulkWorker
     public BulkWorker(IConfiguration configuration, ILoggerFactory logs, IGuardLoader? loader = null, TimeProvider? time = null)
     {
         (_configuration, _logs, _time) = (configuration, logs, time ?? TimeProvider.System);
-        _loader = loader ?? new GuardLoader(configuration, _time);
+        _loader = loader ?? new GuardLoader(configuration, Options.Create(configuration.GetSection(ServerOptions.Section).Get<ServerOptions>() ?? new ServerOptions()), _time);
         _log = logs.CreateLogger<BulkWorker>();
     }
 
