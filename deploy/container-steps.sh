@@ -35,7 +35,7 @@ while read -r word rest; do
             say "RUN $rest"
             (cd "$stage$workdir" && bash -euc "${rest// -o \// -o $stage/}") ;;
         ENV) read -ra pairs <<<"$rest"; environment+=("${pairs[@]}") ;;
-        EXPOSE) ;;
+        ARG|EXPOSE) ;;
         USER) user=$rest ;;
         ENTRYPOINT) entry=$(sed -E 's/[]["]//g; s/,//g' <<<"$rest") ;;
         ''|'#'*) ;;
