@@ -162,6 +162,12 @@ public sealed class GuardClassifier : IGuard
     /// <param name="cancellationToken">Stops between two images.</param>
     internal EncodedPrompt Encode(RenderedPrompt rendered, int[] answerPrefix, CancellationToken cancellationToken)
     {
+        // The ids of a text far beyond the context would take many times its memory, and seconds, to be thrown away.
+        if (_model.Encoder.LeastTokens(rendered) is var least && least > Capabilities.MaxContextTokens)
+        {
+            throw new ContextOverflowException(least, Capabilities.MaxContextTokens);
+        }
+
         var images = new List<TiledImage>(rendered.Images.Count);
         foreach (var image in rendered.Images)
         {

@@ -24,7 +24,7 @@ public sealed class ImageException(string message, Exception? innerException = n
 public sealed class InvalidConversationException(string message, Exception? innerException = null) : GuardException(message, innerException);
 
 /// <summary>The rendered prompt does not fit the model's context.</summary>
-/// <param name="needed">Tokens of the rendered prompt.</param>
+/// <param name="needed">Tokens of the rendered prompt; where it is far too long, how many it has at least.</param>
 /// <param name="allowed">Tokens the context holds.</param>
 public sealed class ContextOverflowException(int needed, int allowed) : GuardException(
     $"The conversation needs {needed} tokens but the context holds {allowed}. Send fewer turns, fewer or smaller images, or raise MaxContextTokens.")

@@ -17,6 +17,10 @@ internal sealed class PromptEncoder(ITokenizer tokenizer, IImageMarkup? images)
     {
     }
 
+    /// <summary>How many tokens the texts of a prompt have at least: none stands for more than the longest token's bytes, and a character is a byte or more.</summary>
+    public int LeastTokens(RenderedPrompt prompt) =>
+        (int)(prompt.Segments.OfType<TextSegment>().Sum(text => (long)text.Text.Length) / tokenizer.LongestToken);
+
     /// <summary>The prompt's ids, split where the part that depends on task and policy alone ends.</summary>
     public EncodedPrompt Encode(RenderedPrompt prompt, IReadOnlyList<TiledImage> pictures)
     {

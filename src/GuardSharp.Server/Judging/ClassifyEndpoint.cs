@@ -18,6 +18,10 @@ internal static class ClassifyEndpoint
     /// <summary>Where it is, also in records of decisions.</summary>
     public const string Path = "/v1/guard/classify";
 
+    // As much as a policy file may have.
+    private const int MaxPolicyBytes = 1 << 20;
+    private const int MaxPolicyName = 100;
+
     // What is judged: one of them.
     private static readonly string[] _contents = ["messages", "conversation", "inputs"];
     private static readonly string[] _keys = [.. _contents, "model", "policy", "threshold", "categoryThresholds"];
@@ -80,15 +84,24 @@ internal static class ClassifyEndpoint
     }
 
     private static Dictionary<string, double> ReadThresholds(JsonElement thresholds) => thresholds.ValueKind == JsonValueKind.Object
-        ? thresholds.EnumerateObject().ToDictionary(
-            entry => entry.Name, entry => thresholds.OptionalNumber(entry.Name) ?? throw JsonElementExtensions.Wrong("categoryThresholds", entry.Value.ValueKind, "an object of numbers"))
+        // Each entry's own value: to look it up by its name again would take the square of their number.
+        ? thresholds.EnumerateObject().ToDictionary(entry => entry.Name, entry => entry.Value.Number("categoryThresholds"))
         : throw JsonElementExtensions.Wrong("categoryThresholds", thresholds.ValueKind, "an object such as {\"S1\": 0.3}");
 
     private static Policy ReadPolicy(JsonElement policy)
     {
+        var json = JsonMarshal.GetRawUtf8Value(policy);
+        if (json.Length > MaxPolicyBytes)
+        {
+            throw ApiException.BadRequest($"The policy has {json.Length} bytes; allowed are {MaxPolicyBytes}.", "policy", "invalid_policy");
+        }
+
         try
         {
-            return Policy.FromJson(JsonMarshal.GetRawUtf8Value(policy).ToArray());
+            // The name is a part of every answer, record and trace.
+            return Policy.FromJson(json.ToArray()) is var read && read.Name.Length <= MaxPolicyName
+                ? read
+                : throw ApiException.BadRequest($"The policy's name has {read.Name.Length} characters; allowed are {MaxPolicyName}.", "policy", "invalid_policy");
         }
         catch (InvalidConversationException error)
         {

@@ -56,7 +56,8 @@ internal sealed class RequestBody : IDisposable
             throw TooLarge();
         }
 
-        var body = new RequestBody(memory, Rent(memory, (int)(context.Request.ContentLength + 1 ?? FirstRead)));
+        // Memory for what came, not for what is announced: else a few clients that send nothing would hold all there is.
+        var body = new RequestBody(memory, Rent(memory, (int)Math.Min(context.Request.ContentLength + 1 ?? FirstRead, FirstRead)));
         try
         {
             while (await context.Request.Body.ReadAsync(body._buffer.AsMemory(body._length), context.RequestAborted).ConfigureAwait(false) is > 0 and var read)
@@ -67,7 +68,7 @@ internal sealed class RequestBody : IDisposable
                     throw TooLarge();
                 }
 
-                body.MakeRoom();
+                body.MakeRoom(context.Request.ContentLength + 1);
             }
 
             return body;
@@ -89,14 +90,14 @@ internal sealed class RequestBody : IDisposable
         }
     }
 
-    private void MakeRoom()
+    private void MakeRoom(long? announced)
     {
         if (_length < _buffer.Length)
         {
             return;
         }
 
-        var larger = Rent(_memory, (int)Math.Min(2L * _buffer.Length, Array.MaxLength));
+        var larger = Rent(_memory, (int)Math.Min(2L * _buffer.Length, announced ?? Array.MaxLength));
         _buffer.AsSpan(0, _length).CopyTo(larger);
         Return(_buffer);
         _buffer = larger;

@@ -120,9 +120,14 @@ internal static class JsonElementExtensions
     public static double? OptionalNumber(this JsonElement element, string name) => element.Optional(name) switch
     {
         null => null,
-        { ValueKind: JsonValueKind.Number } value when value.TryGetDouble(out var number) && double.IsFinite(number) => number,
-        var other => throw Wrong(name, other.Value.ValueKind, "a number"),
+        var value => value.Value.Number(name),
     };
+
+    /// <summary>A value that must be a number.</summary>
+    public static double Number(this JsonElement value, string name) =>
+        value.ValueKind == JsonValueKind.Number && value.TryGetDouble(out var number) && double.IsFinite(number)
+            ? number
+            : throw Wrong(name, value.ValueKind, "a number");
 
     /// <summary>A truth value that may be missing or null, which means false.</summary>
     public static bool OptionalFlag(this JsonElement element, string name) => element.Optional(name) switch

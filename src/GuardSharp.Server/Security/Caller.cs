@@ -5,8 +5,8 @@ namespace GuardSharp.Server.Security;
 /// <param name="Rights">What it may do.</param>
 internal sealed record Caller(string Name, CallerRights Rights)
 {
-    /// <summary>Whoever asks while no keys are configured: everything but what a key must be trusted with by name.</summary>
-    public static Caller Anonymous { get; } = new("anonymous", CallerRights.Classify | CallerRights.Chat | CallerRights.Review);
+    /// <summary>Whoever asks while no keys are configured: everything but what a key must be trusted with by name, or what tells of others.</summary>
+    public static Caller Anonymous { get; } = new("anonymous", CallerRights.Classify | CallerRights.Chat);
 
     /// <summary>Whether all of these are among its rights.</summary>
     public bool May(CallerRights rights) => (Rights & rights) == rights;

@@ -11,7 +11,7 @@ internal sealed class CallerMiddleware(RequestDelegate next, ApiKeys keys)
     private const string KeyHeader = "x-api-key";
     private const string Scheme = "Bearer ";
 
-    private static readonly Caller _local = Caller.Anonymous with { Rights = Caller.Anonymous.Rights | CallerRights.Metrics };
+    private static readonly Caller _local = Caller.Anonymous with { Rights = Caller.Anonymous.Rights | CallerRights.Review | CallerRights.Metrics };
     private static readonly Caller _stranger = new("stranger", CallerRights.None);
 
     public Task InvokeAsync(HttpContext context)
@@ -44,7 +44,7 @@ internal sealed class CallerMiddleware(RequestDelegate next, ApiKeys keys)
         return next(context);
     }
 
-    // Metrics tell of everybody's use: without keys they are for this machine alone.
+    // Decisions and metrics tell of everybody's use: without keys they are for this machine alone.
     private static Caller Anonymous(HttpContext context) =>
         context.Connection.RemoteIpAddress is { } address && IPAddress.IsLoopback(address) ? _local : Caller.Anonymous;
 

@@ -8,7 +8,8 @@ namespace GuardSharp.Conversations;
 /// as system) and a <c>content</c>: a string, null, or a list of parts <c>{"type":"text","text"}</c>, <c>{"type":"image","path"}</c>,
 /// <c>{"type":"image_url","image_url":{"url":"data:image/png;base64,..."}}</c>, <c>{"type":"refusal","refusal"}</c> and
 /// <c>{"type":"tool_call","name","arguments"}</c> (also input_text, output_text and input_image, as newer interfaces name them); an assistant
-/// may have <c>tool_calls</c>, the older <c>function_call</c> and <c>refusal</c> as chat interfaces write them. Other keys are ignored.
+/// may have <c>tool_calls</c>, the older <c>function_call</c>, <c>refusal</c>, <c>reasoning_content</c> (or <c>reasoning</c>) and the transcript
+/// of its <c>audio</c> as chat interfaces write them. Other keys are ignored.
 /// Image paths are relative to the file and stay inside its folder: absolute paths and <c>..</c> out of it are errors, links are followed.
 /// Nothing is fetched from a network.
 /// </remarks>

@@ -21,6 +21,7 @@ internal sealed class MessageReader(string? imageFolder, string source, Func<str
             throw Error(number, $"is {message.ValueKind}", "an object with role and content");
         var role = ReadRole(message, number);
         var parts = new List<ContentPart>();
+        ReadBeside(message, parts, number);
         if (message.TryGetProperty("content", out var content))
             ReadContent(content, parts, number);
         // An assistant that declines says so beside an empty content.
@@ -35,6 +36,23 @@ internal sealed class MessageReader(string? imageFolder, string source, Func<str
         if (content.ValueKind == JsonValueKind.Undefined && parts.Count == 0 && !calls)
             throw Error(number, "has no content", "a string or a list of parts");
         return new Turn(role, parts);
+    }
+
+    /// <summary>What a model says beside its content: its reader gets that too, so it is judged with it.</summary>
+    private void ReadBeside(JsonElement message, List<ContentPart> parts, int number)
+    {
+        foreach (var key in (string[])["reasoning_content", "reasoning"])
+        {
+            if (message.TryGetProperty(key, out var reasoning) && reasoning.ValueKind != JsonValueKind.Null)
+                parts.Add(new TextPart(Text(message, key, number)));
+        }
+
+        if (message.TryGetProperty("audio", out var audio) && audio.ValueKind != JsonValueKind.Null)
+        {
+            parts.Add(audio.ValueKind == JsonValueKind.Object && audio.TryGetProperty("transcript", out _)
+                ? new TextPart(Text(audio, "transcript", number))
+                : throw Error(number, "has audio without a transcript, which cannot be judged", "text and images"));
+        }
     }
 
     private Role ReadRole(JsonElement message, int number)

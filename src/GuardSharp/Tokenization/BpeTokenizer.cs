@@ -37,6 +37,9 @@ internal sealed class BpeTokenizer : ITokenizer
     /// <inheritdoc/>
     public int VocabularySize { get; }
 
+    /// <inheritdoc/>
+    public int LongestToken => _tokens.Longest;
+
     /// <summary>Name to id of the special tokens.</summary>
     public IReadOnlyDictionary<string, int> Specials => _specials;
 

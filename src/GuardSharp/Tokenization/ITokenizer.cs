@@ -10,6 +10,9 @@ internal interface ITokenizer
     /// <summary>Number of ids, special ones included.</summary>
     int VocabularySize { get; }
 
+    /// <summary>Bytes of the longest ordinary token; more where that is not known.</summary>
+    int LongestToken => int.MaxValue;
+
     /// <summary>Appends the ids of <paramref name="text"/>, special-token spellings in it being ordinary bytes. Adds no begin or end token.</summary>
     void Encode(string text, List<int> ids);
 

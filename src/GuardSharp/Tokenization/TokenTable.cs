@@ -27,6 +27,9 @@ internal sealed class TokenTable
     /// <summary>Number of ordinary tokens.</summary>
     public int Count { get; private set; }
 
+    /// <summary>Bytes of the longest token.</summary>
+    public int Longest => _lengths.Max();
+
     /// <summary>Whether the id is an ordinary token.</summary>
     public bool Contains(int id) => (uint)id < (uint)_lengths.Length && _lengths[id] > 0;
 

@@ -19,6 +19,14 @@ public sealed class ConversationJsonTests : IDisposable
     }
 
     [Fact]
+    public void What_an_assistant_says_beside_its_content_is_judged_with_it()
+    {
+        var turn = Read("""[{"role":"user","content":"Hi"},{"role":"assistant","reasoning_content":"a","audio":{"id":"1","transcript":"b"},"content":"c"}]""").Turns[1];
+        Assert.Equal([new TextPart("a"), new TextPart("b"), new TextPart("c")], turn.Parts);
+        Assert.Throws<InvalidConversationException>(() => Read("""[{"role":"user","content":"Hi"},{"role":"assistant","audio":{"id":"1"},"content":"c"}]"""));
+    }
+
+    [Fact]
     public void Parts_keep_their_order()
     {
         var turn = Assert.Single(Read("""

@@ -97,6 +97,15 @@ public sealed class GuardClassifierTests : IDisposable
     }
 
     [Fact]
+    public async Task A_text_far_beyond_the_context_is_refused_before_it_becomes_tokens()
+    {
+        await using var guard = GuardClassifier.Load(_folder.Path, new GuardOptions { MaxContextTokens = 16 });
+        var error = await Assert.ThrowsAsync<ContextOverflowException>(() => guard.ClassifyAsync(Conversation.OfUser(new string('x', 1_000_000))));
+        // Counted, there would be at least half a million.
+        Assert.InRange(error.NeededTokens, 17, 500_000);
+    }
+
+    [Fact]
     public async Task A_category_the_model_cannot_follow_is_an_error()
     {
         await using var guard = GuardClassifier.Load(_folder.Path);

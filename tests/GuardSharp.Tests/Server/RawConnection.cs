@@ -48,6 +48,13 @@ internal sealed class RawConnection : IDisposable
         return all.ToString();
     }
 
+    /// <summary>The next piece that comes back.</summary>
+    public async Task<string> ReadSomeAsync()
+    {
+        var buffer = new byte[4096];
+        return Encoding.UTF8.GetString(buffer, 0, await _client.GetStream().ReadAsync(buffer, TestContext.Current.CancellationToken));
+    }
+
     public void Dispose()
     {
         if (_client.Client is { } socket)

@@ -162,7 +162,7 @@ internal static class AuditEndpoints
         {
             return await next(context).ConfigureAwait(false);
         }
-        catch (Exception error) when (error is System.Data.Common.DbException or TimeoutException or IOException)
+        catch (Exception error) when (error is System.Data.Common.DbException or TimeoutException || (error is IOException and not BadHttpRequestException))
         {
             throw new AuditException("The audit store is away, so decisions can be neither read nor labelled. Try again later; the server's log says why.", error);
         }

@@ -53,8 +53,8 @@ internal sealed class PromptPolicies(GuardRegistry guards)
         if (root.OptionalObject(Name) is not { } arguments)
             return null;
         var chosen = arguments.OptionalObject("categories");
-        string[] excluded = [.. arguments.OptionalList("excluded_category_keys", 1000).Select(code => code.Text(Name))];
-        if (chosen is null && excluded.Length == 0)
+        HashSet<string> excluded = [.. arguments.OptionalList("excluded_category_keys", 1000).Select(code => code.Text(Name))];
+        if (chosen is null && excluded.Count == 0)
             return null;
         var listed = chosen is { } categories
             ? categories.EnumerateObject().Select(entry => Category(entry.Name, entry.Value.Text(Name)))

@@ -50,17 +50,28 @@ internal sealed partial record ReadyPrompt(VerdictTask Task, IReadOnlyList<Promp
     private static List<PromptCategory> ReadCategories(string text)
     {
         var categories = new List<PromptCategory>();
+        // Joined once each: line by line a long head would be copied as often as it has lines.
+        var descriptions = new List<List<string>>();
         foreach (var line in text.Split('\n', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries))
         {
             if (Category().Match(line) is { Success: true } match)
+            {
                 categories.Add(new PromptCategory(match.Groups["code"].Value, match.Groups["name"].Value.TrimEnd('.', ' ')));
+                descriptions.Add([]);
+            }
             else if (categories.Count > 0)
-                categories[^1] = categories[^1] with { Description = string.Join(' ', new[] { categories[^1].Description, line }.OfType<string>()) };
+            {
+                descriptions[^1].Add(line);
+            }
             else
+            {
                 throw Unknown("has text between its categories that belongs to none");
+            }
         }
 
-        return categories.Count > 0 ? categories : throw Unknown("lists no category such as S1: Violent Crimes.");
+        return categories.Count > 0
+            ? [.. categories.Zip(descriptions, (category, lines) => lines.Count > 0 ? category with { Description = string.Join(' ', lines) } : category)]
+            : throw Unknown("lists no category such as S1: Violent Crimes.");
     }
 
     private static Conversation ReadTurns(string text, VerdictTask task)

@@ -45,7 +45,9 @@ internal sealed class GuardrailEndpoint(FormJudging judging, ConversationReader 
         string[] encoded = [.. root.OptionalList("images", limit).Select(image => image.Text("images"))];
         var images = await conversations.ReadImagesAsync(context, encoded, "images").ConfigureAwait(false);
         ContentPart[] calls = [.. root.OptionalList("tool_calls", limit).Select(Call)];
-        var messages = root.Optional("structured_messages") is { } list && list.ValueKind == JsonValueKind.Array && list.GetArrayLength() > 0
+        if (root.Optional("structured_messages") is { } other && other.ValueKind != JsonValueKind.Array)
+            throw JsonElementExtensions.Wrong("structured_messages", other.ValueKind, "a list of messages");
+        var messages = root.Optional("structured_messages") is { } list && list.GetArrayLength() > 0
             ? (await conversations.ReadMessagesAsync(context, list, "structured_messages").ConfigureAwait(false)).Turns
             : [];
         return new GuardrailInput(response, texts, images, calls, messages);
@@ -80,7 +82,7 @@ internal sealed class GuardrailEndpoint(FormJudging judging, ConversationReader 
             }
         }
 
-        var alone = input.Alone(_unknownQuestion, pictures);
+        var alone = input.WithoutContext().Alone(_unknownQuestion, pictures);
         return alone.Count > 0
             ? await judging.JudgeAllAsync(context, alone, model).ConfigureAwait(false)
             : throw ApiException.BadRequest("There is nothing to judge: texts, images, tool_calls and structured_messages are empty.", "texts");

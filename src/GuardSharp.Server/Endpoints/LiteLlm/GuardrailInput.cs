@@ -22,7 +22,8 @@ internal sealed record GuardrailInput(
             return ([.. Texts.Select(text => Answer([new TextPart(text)])), .. calls], this with { Texts = [], Calls = [] });
         }
 
-        var parts = Messages.SelectMany(turn => turn.Parts).ToArray();
+        // System messages are no part of a prompt: a text that only they hold is judged alone.
+        var parts = Spoken().ToArray();
         var held = parts.OfType<TextPart>().Select(part => part.Text).ToHashSet();
         var pictures = parts.OfType<ImagePart>().Select(Hash).ToHashSet();
         var rest = Images.Where(image => !pictures.Contains(Hash(image)));
@@ -42,6 +43,26 @@ internal sealed record GuardrailInput(
             conversations.Add(new Conversation([question, new Turn(Role.Assistant, Calls)]));
         return conversations;
     }
+
+    /// <summary>The input without its conversation: what only that holds stands beside the rest, to be judged alone.</summary>
+    public GuardrailInput WithoutContext()
+    {
+        // What came before a response is not what is asked about.
+        if (Response)
+            return this with { Messages = [] };
+        var parts = Spoken().ToArray();
+        var known = Images.Select(Hash).ToHashSet();
+        var texts = parts.OfType<TextPart>().Select(part => part.Text).Where(text => !string.IsNullOrWhiteSpace(text));
+        return this with
+        {
+            Texts = [.. Texts.Concat(texts).Distinct()],
+            Images = [.. Images, .. parts.OfType<ImagePart>().Where(image => known.Add(Hash(image)))],
+            Calls = [.. Calls, .. parts.OfType<ToolCallPart>()],
+            Messages = [],
+        };
+    }
+
+    private IEnumerable<ContentPart> Spoken() => Messages.Where(turn => turn.Role != Role.System).SelectMany(turn => turn.Parts);
 
     private static string Hash(ImagePart image) => Convert.ToHexString(SHA256.HashData(image.Data.Span));
 

@@ -109,11 +109,34 @@ public sealed class GatewayEndpointTests
         var guard = new RecordingGuard();
         await using var server = await FormServer.StartAsync(guard);
         var answer = await server.GetAnswerAsync(LiteLlm, """
-            {"texts":["be kind","hi","hello","more","a hidden bomb"],"input_type":"request",
+            {"texts":["hi","hello","more","a hidden bomb"],"input_type":"request",
              "structured_messages":[{"role":"system","content":"be kind"},{"role":"user","content":"hi"},{"role":"assistant","content":"hello"},{"role":"user","content":"more"}]}
             """);
         Assert.Equal("BLOCKED", answer.GetProperty("action").GetString());
         Assert.Equal([1, 4], guard.Asked.Select(asked => asked.Conversation.Turns.Count).Order());
+    }
+
+    [Fact]
+    public async Task A_text_of_a_system_message_is_judged_alone_because_no_prompt_holds_it()
+    {
+        var guard = new RecordingGuard();
+        await using var server = await FormServer.StartAsync(guard);
+        var answer = await server.GetAnswerAsync(LiteLlm, """
+            {"texts":["a bomb","hi"],"input_type":"request","structured_messages":[{"role":"system","content":"a bomb"},{"role":"user","content":"hi"}]}
+            """);
+        Assert.Equal("BLOCKED", answer.GetProperty("action").GetString());
+    }
+
+    [Fact]
+    public async Task Of_a_conversation_that_cannot_be_judged_as_one_every_part_is_judged_alone()
+    {
+        await using var server = await FormServer.StartAsync(new RecordingGuard());
+        // The calls of its messages are in none of the texts.
+        var answer = await server.GetAnswerAsync(LiteLlm, """
+            {"texts":["hello"],"input_type":"request","structured_messages":[{"role":"user","content":"hello"},{"role":"user","content":"and"},
+             {"role":"assistant","content":"tea","tool_calls":[{"id":"1","type":"function","function":{"name":"order","arguments":"{\"item\":\"a bomb\"}"}}]},{"role":"user","content":"hello"}]}
+            """);
+        Assert.Equal("BLOCKED", answer.GetProperty("action").GetString());
     }
 
     [Fact]
@@ -145,6 +168,7 @@ public sealed class GatewayEndpointTests
 
     [Theory]
     [InlineData("""{"texts":[],"input_type":"request"}""")]
+    [InlineData("""{"texts":["x"],"input_type":"request","structured_messages":{"messages":[]}}""")]
     [InlineData("""{"input_type":"request"}""")]
     [InlineData("""{"texts":["a"],"input_type":"both"}""")]
     [InlineData("""{"texts":"a"}""")]

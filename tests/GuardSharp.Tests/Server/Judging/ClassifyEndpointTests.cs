@@ -52,6 +52,26 @@ public sealed class ClassifyEndpointTests(TinyServer shared) : IClassFixture<Tin
     }
 
     [Fact]
+    public async Task Thresholds_by_the_hundred_thousand_are_an_error_and_no_work()
+    {
+        // Looked up one by one by their names they would keep a core busy for minutes.
+        var thresholds = string.Join(',', Enumerable.Range(1, 200_000).Select(i => $"\"S{i}\":0.5"));
+        var (status, _) = await _server.PostAsync(Path, $$$"""{"messages":[{"role":"user","content":"x"}],"categoryThresholds":{{{{thresholds}}}}}""");
+        Assert.Equal(HttpStatusCode.BadRequest, status);
+    }
+
+    [Theory]
+    [InlineData(101, 0)]
+    [InlineData(1, 1 << 20)]
+    public async Task A_policy_is_no_place_for_a_long_text(int name, int description)
+    {
+        var policy = JsonSerializer.Serialize(new { name = new string('x', name), categories = new[] { new { code = "S1", name = "Crimes", description = new string('y', description) + "." } } });
+        var (status, body) = await _server.PostAsync(Path, $$"""{"messages":[{"role":"user","content":"x"}],"policy":{{policy}}}""");
+        Assert.Equal(HttpStatusCode.BadRequest, status);
+        Assert.Equal("invalid_policy", body.GetProperty("error").GetProperty("code").GetString());
+    }
+
+    [Fact]
     public async Task A_policy_in_the_request_is_applied()
     {
         var (_, verdict) = await _server.PostAsync(Path, """{"messages":[{"role":"user","content":"hello"}],"policy":{"name":"few","categories":["S1","S10"]}}""");

@@ -1,5 +1,7 @@
 using System.Net;
+using GuardSharp.Server.Judging;
 using GuardSharp.Server.Security;
+using Microsoft.AspNetCore.Http;
 
 namespace GuardSharp.Tests.Server.Security;
 
@@ -21,6 +23,22 @@ public sealed class ApiKeyTests
             var (seen, body) = await server.PostAsync(Path, Hello, key);
             Assert.Equal(status, (int)seen);
             Assert.Equal(status == 401 ? "invalid_api_key" : null, status == 200 ? null : body.GetProperty("error").GetProperty("code").GetString());
+        }
+    }
+
+    [Theory]
+    [InlineData("127.0.0.1", true)]
+    [InlineData("203.0.113.7", false)]
+    public async Task Without_keys_decisions_and_metrics_are_for_this_machine_alone(string address, bool let)
+    {
+        using var keys = new ApiKeys();
+        foreach (var rights in new[] { CallerRights.Review, CallerRights.Metrics })
+        {
+            var context = new DefaultHttpContext { Connection = { RemoteIpAddress = IPAddress.Parse(address) } };
+            context.SetEndpoint(new Endpoint(null, new EndpointMetadataCollection(new RequiredRights(rights)), "test"));
+            var middleware = new CallerMiddleware(_ => Task.CompletedTask, keys);
+            var error = await Record.ExceptionAsync(() => middleware.InvokeAsync(context));
+            Assert.Equal(let ? null : 403, (error as ApiException)?.Status);
         }
     }
 
