@@ -37,8 +37,12 @@ internal sealed partial class ErrorMiddleware(RequestDelegate next, VerdictTelem
     {
         if (error is OperationCanceledException && context.RequestAborted.IsCancellationRequested)
         {
-            // Nobody reads an answer; the number is for metrics (nginx's "client closed request").
-            context.Response.StatusCode = context.Response.HasStarted ? context.Response.StatusCode : StatusCodes.Status499ClientClosedRequest;
+            // Nobody reads an answer; the number is for metrics (nginx's "client closed request"). One that has left cannot be changed any more.
+            if (!context.Response.HasStarted)
+            {
+                context.Response.StatusCode = StatusCodes.Status499ClientClosedRequest;
+            }
+
             return;
         }
 
