@@ -61,13 +61,25 @@ public sealed class RabbitBroker : IAsyncLifetime
             _node.Kill(entireProcessTree: true);
             await _node.WaitForExitAsync();
             _node.Dispose();
-            // The port mapper outlives its nodes.
-            var end = new ProcessStartInfo("epmd", ["-port", _epmdPort.ToString(CultureInfo.InvariantCulture), "-kill"]) { RedirectStandardOutput = true, RedirectStandardError = true };
-            using var mapper = Process.Start(end)!;
-            await mapper.WaitForExitAsync();
+            await EndMapperAsync();
         }
 
         _folder.Dispose();
+    }
+
+    /// <summary>The port mapper outlives its nodes, and refuses to end before it has noticed that they are gone.</summary>
+    private async Task EndMapperAsync()
+    {
+        var end = new ProcessStartInfo("epmd", ["-port", _epmdPort.ToString(CultureInfo.InvariantCulture), "-kill"]) { RedirectStandardOutput = true, RedirectStandardError = true };
+        for (var attempt = 0; attempt < 50; attempt++)
+        {
+            using var mapper = Process.Start(end)!;
+            var said = await mapper.StandardOutput.ReadToEndAsync() + await mapper.StandardError.ReadToEndAsync();
+            await mapper.WaitForExitAsync();
+            if (!said.Contains("not allowed", StringComparison.Ordinal))
+                return;
+            await Task.Delay(100);
+        }
     }
 
     private Process Start(string program)
