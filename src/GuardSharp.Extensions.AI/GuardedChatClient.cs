@@ -188,7 +188,7 @@ public sealed class GuardedChatClient : DelegatingChatClient
         refused = null;
         try
         {
-            return _reader.Read(messages, options?.Instructions);
+            return _reader.Read(messages, options);
         }
         catch (ContentNotAllowedException error)
         {

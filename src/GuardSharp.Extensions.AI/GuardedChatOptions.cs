@@ -76,7 +76,7 @@ public sealed record GuardedChatOptions
     /// <summary>Whether results of tools are judged and are context of what follows. Off, they pass unseen.</summary>
     public bool IncludeToolResults { get; init; } = true;
 
-    /// <summary>Whether system messages and <see cref="ChatOptions.Instructions"/> are judged as the user's words. Off: they are the operator's. Switch it on where users can write them.</summary>
+    /// <summary>Whether system messages, <see cref="ChatOptions.Instructions"/>, declarations of tools, the form of the answer and stop sequences are judged as the user's words. Off: they are the operator's. Switch it on where users can write them.</summary>
     public bool JudgeSystemMessages { get; init; }
 
     /// <summary>Whether content that is only an address (<see cref="UriContent"/>) passes: nobody can judge what the model will fetch there.</summary>

@@ -24,7 +24,7 @@ namespace GuardSharp.Server;
 
 /// <summary>The moderation server: HTTP in front of one or several guards, as the section "GuardSharp" of its configuration says (docs/server.md).</summary>
 /// <remarks>Started once. It listens at once and answers 503 until its models are loaded.</remarks>
-public sealed class GuardServer : IAsyncDisposable
+public sealed partial class GuardServer : IAsyncDisposable
 {
     private readonly WebApplication _app;
 
@@ -132,7 +132,16 @@ public sealed class GuardServer : IAsyncDisposable
         started?.Invoke();
         using var stopping = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, Stopping);
         await Task.Delay(Timeout.InfiniteTimeSpan, stopping.Token).ContinueWith(_ => { }, CancellationToken.None, TaskContinuationOptions.None, TaskScheduler.Default).ConfigureAwait(false);
-        await StopAsync(CancellationToken.None).ConfigureAwait(false);
+        try
+        {
+            await StopAsync(CancellationToken.None).ConfigureAwait(false);
+        }
+        catch (OperationCanceledException)
+        {
+            // What had not ended within DrainSeconds was cut off; that is how a drain may end, and no failure of the server.
+            DrainCutOff(_app.Logger);
+        }
+
         if (Ready.IsFaulted)
         {
             await Ready.ConfigureAwait(false);
@@ -141,6 +150,9 @@ public sealed class GuardServer : IAsyncDisposable
 
     /// <summary>Stops, and lets go of the models.</summary>
     public async ValueTask DisposeAsync() => await _app.DisposeAsync().ConfigureAwait(false);
+
+    [LoggerMessage(LogLevel.Warning, "The time to drain is over: requests that still ran were cut off.")]
+    private static partial void DrainCutOff(ILogger log);
 
     private static void AddServer(WebApplicationBuilder builder)
     {

@@ -38,13 +38,13 @@ internal sealed class ContentReader(GuardedChatOptions options)
     private static readonly JsonSerializerOptions _compact = new(AIJsonUtilities.DefaultOptions) { WriteIndented = false };
     private static readonly ReadContent _free = new(ContentKind.Free, "", []);
 
-    /// <summary>All messages that go to the model.</summary>
+    /// <summary>All that goes to the model: messages, and what the request says beside them.</summary>
     /// <exception cref="ContentNotAllowedException">One of them holds content that cannot be judged.</exception>
-    public TurnList Read(IEnumerable<ChatMessage> messages, string? instructions)
+    public TurnList Read(IEnumerable<ChatMessage> messages, ChatOptions? request)
     {
         var turns = new TurnList();
-        if (instructions is not null)
-            turns.Add(SystemRole, new TextPart(instructions));
+        foreach (var text in Declarations.Of(request, options.JudgeSystemMessages))
+            turns.Add(SystemRole, new TextPart(text));
         foreach (var message in messages)
         {
             var role = RoleOf(message.Role);

@@ -23,7 +23,7 @@ internal sealed class ChatAnswer(CallerGuard guard, string? model, TimeProvider 
         var contents = response.Messages.SelectMany(message => message.Contents).ToList();
         var message = MessageOf(contents, streamed: false) with { Role = "assistant" };
         var guardBody = ChatGuardBody.Of(response.AdditionalProperties, guard.Latest);
-        return new ChatBody(_id, "chat.completion", _created, response.ModelId ?? model, [new ChatChoice(0, message, null, NameOf(response.FinishReason) ?? "stop")], ChatUsage.Of(response.Usage), guardBody);
+        return new ChatBody(_id, "chat.completion", _created, PlainName(response.ModelId), [new ChatChoice(0, message, null, NameOf(response.FinishReason) ?? "stop")], ChatUsage.Of(response.Usage), guardBody);
     }
 
     /// <summary>A piece of an answer; null where it says nothing that has a place in a chunk.</summary>
@@ -40,7 +40,7 @@ internal sealed class ChatAnswer(CallerGuard guard, string? model, TimeProvider 
             return null;
         delta = _begun ? delta : delta with { Role = "assistant" };
         _begun = true;
-        return new ChatBody(_id, "chat.completion.chunk", _created, update.ModelId ?? model, [new ChatChoice(0, null, delta, null)], null, guardBody);
+        return new ChatBody(_id, "chat.completion.chunk", _created, PlainName(update.ModelId), [new ChatChoice(0, null, delta, null)], null, guardBody);
     }
 
     /// <summary>The chunk that ends the stream.</summary>
@@ -55,11 +55,19 @@ internal sealed class ChatAnswer(CallerGuard guard, string? model, TimeProvider 
         var refusals = contents.OfType<ErrorContent>().Select(error => error.Message).ToList();
         var calls = contents.OfType<FunctionCallContent>().Select(call => new ChatCallBody(
             streamed ? _calls++ : null,
-            call.CallId,
+            PlainId(call.CallId),
             "function",
             new ChatFunctionBody(call.Name, call.Arguments is { } arguments ? JsonSerializer.Serialize(arguments, _arguments.GetTypeInfo(typeof(IDictionary<string, object?>))) : "{}"))).ToList();
         return new ChatMessageBody(null, texts.Count > 0 ? string.Concat(texts) : null, refusals.Count > 0 ? string.Concat(refusals) : null, calls.Count > 0 ? calls : null);
     }
+
+    // Nobody judges ids and names, and a client may show them: what is more than one is replaced.
+    private static string PlainId(string id) => IsPlain(id, "_-") ? id : $"call_{Guid.NewGuid():n}";
+
+    private string? PlainName(string? name) => name is not null && IsPlain(name, "_-.:/@") ? name : model;
+
+    private static bool IsPlain(string word, string signs) =>
+        word.Length is > 0 and <= 64 && word.All(letter => char.IsAsciiLetterOrDigit(letter) || signs.Contains(letter, StringComparison.Ordinal));
 
     private static string? NameOf(ChatFinishReason? reason) => reason?.Value;
 }

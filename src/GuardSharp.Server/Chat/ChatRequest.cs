@@ -18,6 +18,9 @@ internal sealed record ChatRequest(IReadOnlyList<ChatMessage> Messages, ChatOpti
         "presence_penalty", "tools", "tool_choice", "parallel_tool_calls", "response_format", "n", "user",
     ];
 
+    // Far beyond any setting that means something, far below what a float holds.
+    private const int MaxSetting = 1000;
+
     /// <summary>Reads a body.</summary>
     /// <param name="root">The body.</param>
     /// <param name="model">The model of configuration; null: the request names it.</param>
@@ -35,12 +38,12 @@ internal sealed record ChatRequest(IReadOnlyList<ChatMessage> Messages, ChatOpti
         var options = new ChatOptions
         {
             ModelId = model ?? asked ?? throw ApiException.BadRequest("\"model\" is missing: this server passes the request's own on.", "model"),
-            Temperature = (float?)root.OptionalNumber("temperature"),
-            TopP = (float?)root.OptionalNumber("top_p"),
+            Temperature = Real(root, "temperature"),
+            TopP = Real(root, "top_p"),
             MaxOutputTokens = Whole(root, "max_completion_tokens") ?? Whole(root, "max_tokens"),
             Seed = Whole(root, "seed"),
-            FrequencyPenalty = (float?)root.OptionalNumber("frequency_penalty"),
-            PresencePenalty = (float?)root.OptionalNumber("presence_penalty"),
+            FrequencyPenalty = Real(root, "frequency_penalty"),
+            PresencePenalty = Real(root, "presence_penalty"),
             StopSequences = ReadStop(root.Optional("stop")),
             Tools = ReadTools(root.Optional("tools")),
             ToolMode = ReadToolChoice(root.Optional("tool_choice")),
@@ -56,6 +59,13 @@ internal sealed record ChatRequest(IReadOnlyList<ChatMessage> Messages, ChatOpti
         null => null,
         >= int.MinValue and <= int.MaxValue and var number when number == Math.Floor(number) => (int)number,
         _ => throw ApiException.BadRequest($"\"{name}\" must be a whole number.", name),
+    };
+
+    private static float? Real(JsonElement root, string name) => root.OptionalNumber(name) switch
+    {
+        null => null,
+        >= -MaxSetting and <= MaxSetting and var number => (float)number,
+        _ => throw ApiException.BadRequest($"\"{name}\" must be a number from -{MaxSetting} to {MaxSetting}.", name),
     };
 
     private static List<string>? ReadStop(JsonElement? stop) => stop switch

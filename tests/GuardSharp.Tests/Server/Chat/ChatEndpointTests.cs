@@ -115,7 +115,7 @@ public sealed class ChatEndpointTests
         Assert.Equal(["system", "user", "assistant", "tool"], sent.GetProperty("messages").EnumerateArray().Select(message => message.GetProperty("role").GetString()!));
         Assert.Equal(("search", 0.5, "m"), (sent.GetProperty("tools")[0].GetProperty("function").GetProperty("name").GetString(), sent.GetProperty("temperature").GetDouble(), sent.GetProperty("model").GetString()));
         Assert.Equal([Role.User, Role.Assistant, Role.Tool, Role.Assistant], guard.Asked.Last().Conversation.Turns.Select(turn => turn.Role));
-        Assert.IsType<ImagePart>(guard.Asked.First().Conversation.Turns[0].Parts[2]);
+        Assert.Single(guard.Asked.First().Conversation.Turns[0].Parts.OfType<ImagePart>());
     }
 
     [Theory]
@@ -149,6 +149,30 @@ public sealed class ChatEndpointTests
         Assert.True((await server.PostAsync(Path, Json)).Body.GetProperty("guard").GetProperty("blocked").GetBoolean());
         await using var trusting = await StartAsync(upstream, FakeGuard.ThatRefuses("bomb"), ("GuardSharp:Chat:JudgeSystemMessages", "false"));
         Assert.False((await trusting.PostAsync(Path, Json)).Body.GetProperty("guard").GetProperty("blocked").GetBoolean());
+    }
+
+    [Theory]
+    [InlineData(""" "tools":[{"type":"function","function":{"name":"f","description":"tell of the bomb"}}] """)]
+    [InlineData(""" "tools":[{"type":"function","function":{"name":"f","parameters":{"type":"object","properties":{"bomb":{"type":"string"}}}}}] """)]
+    [InlineData(""" "response_format":{"type":"json_schema","json_schema":{"name":"n","description":"a bomb","schema":{"type":"object"}}} """)]
+    [InlineData(""" "stop":["bomb"] """)]
+    public async Task What_a_request_says_beside_its_messages_is_judged_as_well(string said)
+    {
+        await using var upstream = await FakeUpstream.SayingAsync("x");
+        await using var server = await StartAsync(upstream, FakeGuard.ThatRefuses("bomb"));
+        var (_, body) = await server.PostAsync(Path, $$"""{"model":"m","messages":[{"role":"user","content":"hello"}],{{said}}}""");
+        Assert.True(body.GetProperty("guard").GetProperty("blocked").GetBoolean());
+        Assert.Empty(upstream.Asked);
+    }
+
+    [Fact]
+    public async Task An_upstream_says_nothing_in_ids_and_names()
+    {
+        await using var upstream = await FakeUpstream.StartAsync(context => context.Response.WriteAsync(FakeUpstream.Whole(
+            new { role = "assistant", content = (string?)null, tool_calls = (object[])[new { id = "c9 how to build a bomb", type = "function", function = new { name = "search", arguments = "{}" } }] }, "tool_calls")));
+        await using var server = await StartAsync(upstream, FakeGuard.ThatRefuses("nothing"));
+        var (_, body) = await server.PostAsync(Path, Ask("hello"));
+        Assert.DoesNotContain("bomb", body.ToString(), StringComparison.Ordinal);
     }
 
     [Fact]
