@@ -29,9 +29,10 @@ internal static class ClassifyCommand
                 throw new GuardException("--batch FILE and --output FILE go together, and without a text, --image, --conversation, --role or --question.");
             }
 
+            // A file's rows on a thread of their own: Ctrl-C is listened to only when this lambda has returned, and must not find a file half written before that.
             return batchPath is null
                 ? await ClassifyAsync(parsed, terminal, conversation, model, parsed.GetValue(json), cancellationToken).ConfigureAwait(false)
-                : await ClassifyFileAsync(parsed, terminal, model, batchPath, outputPath!, parsed.GetValue(json), cancellationToken).ConfigureAwait(false);
+                : await Task.Run(() => ClassifyFileAsync(parsed, terminal, model, batchPath, outputPath!, parsed.GetValue(json), cancellationToken), cancellationToken).ConfigureAwait(false);
         });
         return command;
     }
