@@ -90,16 +90,17 @@ internal sealed class HubCache(string cacheFolder, RepositoryName repository)
         }
 
         Directory.CreateDirectory(Path.GetDirectoryName(path)!);
-        // A link to a blob that was deleted leads nowhere, but its name is taken.
-        File.Delete(path);
+        // Made under a name of its own and renamed: another process may put the same link there, and a link to a blob that was deleted takes the name, too.
+        var link = $"{path}.{Guid.NewGuid():N}";
         try
         {
-            File.CreateSymbolicLink(path, Path.GetRelativePath(Path.GetDirectoryName(path)!, blob));
+            File.CreateSymbolicLink(link, Path.GetRelativePath(Path.GetDirectoryName(path)!, blob));
+            File.Move(link, path, overwrite: true);
         }
         catch (Exception error) when ((error is IOException or UnauthorizedAccessException) && OperatingSystem.IsWindows())
         {
             // Windows asks for a right that few users have. The other tools put the file itself there, too.
-            File.Move(blob, path);
+            File.Move(blob, path, overwrite: true);
         }
     }
 

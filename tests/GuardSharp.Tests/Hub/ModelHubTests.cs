@@ -208,6 +208,20 @@ public sealed class ModelHubTests : HubTests
     }
 
     [Fact]
+    public void Many_that_link_the_same_file_do_not_disturb_each_other()
+    {
+        var (commit, file) = (new string('a', 40), new HubFile("config.json", 3, new string('b', 40)));
+        for (var round = 0; round < 50; round++)
+        {
+            var cache = new HubCache(Path.Combine(Folder.Path, $"round-{round}"), RepositoryName.Parse(FakeHub.Repository));
+            cache.CreateFolders();
+            File.WriteAllBytes(cache.BlobPath(file), [1, 2, 3]);
+            Parallel.For(0, 8, new ParallelOptions { MaxDegreeOfParallelism = 8 }, _ => cache.Link(commit, file));
+            Assert.Equal([Path.Combine(cache.Snapshot(commit), "config.json")], HubCache.FilesOf(cache.Snapshot(commit)));
+        }
+    }
+
+    [Fact]
     public async Task A_server_that_falls_silent_is_given_up()
     {
         Hub.Fault = _ => new FakeAnswer(200, []) { IsSilent = true };
