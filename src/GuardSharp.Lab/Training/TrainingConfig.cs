@@ -1,5 +1,6 @@
 using System.Text.Json;
 using System.Text.Json.Serialization;
+using GuardSharp.Evaluation.Datasets;
 using GuardSharp.Lab.Training.Vision;
 
 namespace GuardSharp.Lab.Training;
@@ -99,14 +100,6 @@ internal sealed record DataConfig
     /// <summary>Tokens of one batch, all sequences together.</summary>
     public int BatchTokens { get; init; } = 1536;
 }
-
-/// <summary>How many rows an epoch takes of each group: the rows of one source, language and verdict.</summary>
-/// <param name="Source">The source; null: any.</param>
-/// <param name="Language">The language; null: any.</param>
-/// <param name="Unsafe">The verdict; null: any.</param>
-/// <param name="Rows">Most rows of a group in an epoch, drawn anew for each.</param>
-/// <param name="Repeat">How often a row may come in an epoch.</param>
-internal sealed record MixtureRule(string? Source = null, string? Language = null, bool? Unsafe = null, int Rows = 1000, int Repeat = 1);
 
 /// <summary>Pretrained pieces from npm packages; docs/training.md says how to get them.</summary>
 internal sealed record PretrainedConfig

@@ -1,4 +1,5 @@
 using GuardSharp.Checkpoints;
+using GuardSharp.Evaluation.Datasets;
 using GuardSharp.Lab.Training.Pretrained;
 using GuardSharp.Lab.Training.Rows;
 using GuardSharp.Lab.Training.Text;

@@ -1,5 +1,6 @@
 using GuardSharp.Checkpoints;
 using GuardSharp.Conversations;
+using GuardSharp.Evaluation.Datasets;
 using GuardSharp.Lab.Training;
 using GuardSharp.Lab.Training.Rows;
 using GuardSharp.Lab.Training.Text;

@@ -1,4 +1,5 @@
 using GuardSharp.Conversations;
+using GuardSharp.Evaluation.Datasets;
 using GuardSharp.Lab.Training;
 using GuardSharp.Lab.Training.Phrases;
 using GuardSharp.Lab.Training.Rows;

@@ -1,3 +1,4 @@
+using GuardSharp.Evaluation.Datasets;
 using GuardSharp.Evaluation.Metrics;
 using GuardSharp.Lab.Training.Rows;
 using static TorchSharp.torch;

@@ -1,4 +1,5 @@
 using GuardSharp.Conversations;
+using GuardSharp.Evaluation.Datasets;
 
 namespace GuardSharp.Lab.Training.Rows;
 
@@ -11,7 +12,7 @@ namespace GuardSharp.Lab.Training.Rows;
 /// <param name="Categories">Violated codes in ascending order; empty for a safe row and for an unsafe one that nobody labelled further.</param>
 /// <param name="WrittenBy">The model that wrote the text, where one did.</param>
 internal sealed record TrainingRow(
-    string Id, string Source, string Language, Conversation Conversation, bool Unsafe, IReadOnlyList<string> Categories, string? WrittenBy)
+    string Id, string Source, string Language, Conversation Conversation, bool Unsafe, IReadOnlyList<string> Categories, string? WrittenBy) : IMixtureRow
 {
     /// <summary>The text that is judged.</summary>
     public string LastText => TextOf(Conversation.Turns[^1]);

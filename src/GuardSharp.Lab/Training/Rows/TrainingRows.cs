@@ -1,3 +1,4 @@
+using GuardSharp.Evaluation.Datasets;
 using GuardSharp.Lab.Training.Phrases;
 
 namespace GuardSharp.Lab.Training.Rows;

@@ -1,6 +1,6 @@
 using System.Diagnostics;
+using GuardSharp.Evaluation.Datasets;
 using GuardSharp.Lab.Training.Pretrained;
-using GuardSharp.Lab.Training.Rows;
 using static TorchSharp.torch;
 
 namespace GuardSharp.Lab.Training.Text;

@@ -1,5 +1,5 @@
 using System.Diagnostics;
-using GuardSharp.Lab.Training.Rows;
+using GuardSharp.Evaluation.Datasets;
 using GuardSharp.Lab.Training.Text;
 using TorchSharp;
 

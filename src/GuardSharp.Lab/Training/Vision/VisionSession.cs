@@ -1,4 +1,5 @@
 using GuardSharp.Checkpoints;
+using GuardSharp.Evaluation.Datasets;
 using GuardSharp.Evaluation.Metrics;
 using GuardSharp.Imaging;
 using GuardSharp.Lab.Training.Rows;

@@ -1,6 +1,6 @@
 using System.Runtime.InteropServices;
 
-namespace GuardSharp.Lab.Training.Rows;
+namespace GuardSharp.Evaluation.Datasets;
 
 /// <summary>Finds texts that are nearly the same: at least a given share of their character 8-grams in common (after lower-casing and dropping punctuation).</summary>
 /// <remarks>Exact on the hashed grams, by an inverted index; grams that more than 200 known texts share tell nothing apart and are passed over.</remarks>

@@ -1,4 +1,4 @@
-namespace GuardSharp.Lab.Training.Rows;
+namespace GuardSharp.Evaluation.Datasets;
 
 /// <summary>Draws the rows of an epoch: groups of one source, language and verdict are capped, so that no bulk drowns the rest.</summary>
 /// <param name="groups">For each group the indices of its rows, and how many an epoch takes.</param>
@@ -8,7 +8,7 @@ internal sealed class Mixture(IReadOnlyList<(int[] Rows, int Take)> groups)
     public int EpochRows => groups.Sum(group => group.Take);
 
     /// <summary>Groups the rows by the rules; a group that no rule fits takes all its rows once.</summary>
-    public static Mixture Of(IReadOnlyList<TrainingRow> rows, IReadOnlyList<MixtureRule> rules) => new(
+    public static Mixture Of(IReadOnlyList<IMixtureRow> rows, IReadOnlyList<MixtureRule> rules) => new(
         [.. rows.Index()
             .GroupBy(entry => (entry.Item.Source, entry.Item.Language, entry.Item.Unsafe, entry.Item.IsResponse))
             .Select(group => (group.Select(entry => entry.Index).ToArray(), Take(group.First().Item, group.Count(), rules)))]);
@@ -31,7 +31,7 @@ internal sealed class Mixture(IReadOnlyList<(int[] Rows, int Take)> groups)
         return order;
     }
 
-    private static int Take(TrainingRow row, int count, IReadOnlyList<MixtureRule> rules)
+    private static int Take(IMixtureRow row, int count, IReadOnlyList<MixtureRule> rules)
     {
         var rule = rules.FirstOrDefault(rule =>
             (rule.Source ?? row.Source) == row.Source && (rule.Language ?? row.Language) == row.Language && (rule.Unsafe ?? row.Unsafe) == row.Unsafe);
