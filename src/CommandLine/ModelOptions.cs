@@ -13,6 +13,7 @@ namespace GuardSharp.CommandLine;
 internal sealed class ModelOptions(IBackendOptions? backend = null)
 {
     private readonly Option<string?> _model = new("--model") { Description = "Folder of the model, a GGUF file, or OWNER/NAME of a downloaded one. Default: guardsharp-tiny beside the program.", HelpName = "DIR" };
+    private readonly Option<string?> _adapter = Adapter();
     private readonly Option<int> _threads = new("--threads") { Description = "Threads of the matrix kernels. Default: all cores the process may use.", HelpName = "N" };
     private readonly Option<string?> _keyValues = KeyValues();
     private readonly Option<string?> _variant = new("--prompt-variant") { Description = "Wording of the prompt, such as huggingface or guard3vision (docs/prompts.md). Default: what the model's folder says.", HelpName = "NAME" };
@@ -27,6 +28,7 @@ internal sealed class ModelOptions(IBackendOptions? backend = null)
     public ModelOptions AddTo(Command command, bool judging)
     {
         command.Add(_model);
+        command.Add(_adapter);
         command.Add(_threads);
         command.Add(_keyValues);
         command.Add(_variant);
@@ -122,6 +124,7 @@ internal sealed class ModelOptions(IBackendOptions? backend = null)
 
         return new GuardOptions
         {
+            Adapter = parsed.GetValue(_adapter),
             Threads = threads,
             KeyValues = ReadKeyValues(parsed.GetValue(_keyValues)),
             PromptVariant = ReadVariant(parsed),
@@ -129,6 +132,9 @@ internal sealed class ModelOptions(IBackendOptions? backend = null)
             Prompt = new PromptOptions { ImageLimit = ReadImageLimit(parsed) },
         };
     }
+
+    /// <summary>The option that names a LoRA adapter.</summary>
+    public static Option<string?> Adapter() => new("--adapter") { Description = "Folder of a LoRA adapter in PEFT's form that is added to the model's weights (docs/adapters.md).", HelpName = "DIR" };
 
     /// <summary>The option that says how keys and values are kept.</summary>
     public static Option<string?> KeyValues() => new("--kv")

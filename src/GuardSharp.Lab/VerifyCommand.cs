@@ -16,10 +16,11 @@ internal static class VerifyCommand
     {
         var command = new Command("verify", "Runs a golden case and prints the largest difference of every recorded tensor. Exit code 1 past the tolerance.");
         var model = new Option<string>("--model") { Description = "Folder of the model.", HelpName = "DIR", Required = true };
+        var adapter = ModelOptions.Adapter();
         var golden = new Option<string>("--case") { Description = "Inputs and recorded tensors.", HelpName = "FILE.safetensors", Required = true };
         var tolerance = new Option<string?>("--tolerance") { Description = "Largest difference allowed; ids must be equal. Default 1e-4.", HelpName = "X" };
         var gradients = new Option<bool>("--gradients") { Description = "The case holds gradients for pixels, one-hot tokens and embeddings: differences relative to the largest entry, default 1e-3." };
-        foreach (var option in (Option[])[model, golden, tolerance, gradients])
+        foreach (var option in (Option[])[model, adapter, golden, tolerance, gradients])
         {
             command.Add(option);
         }
@@ -31,10 +32,15 @@ internal static class VerifyCommand
         {
             var (folder, file, differentiate) = (parsed.GetValue(model)!, parsed.GetValue(golden)!, parsed.GetValue(gradients));
             var limit = differentiate && parsed.GetValue(tolerance) is null ? GradientTolerance : Verification.ReadTolerance(parsed.GetValue(tolerance));
+            if (differentiate && parsed.GetValue(adapter) is not null)
+            {
+                throw new GuardException("--gradients are recorded of models without an adapter. Leave one of them out.");
+            }
+
             using var waiting = new WaitLine(terminal, "verifying");
             var comparisons = differentiate
                 ? GradientVerification.Run(folder, file, backend.ReadTorchDevice(parsed, "--gradients"))
-                : ModelVerification.Run(folder, file, backend.Read(parsed, threads: 0));
+                : ModelVerification.Run(folder, file, backend.Read(parsed, threads: 0), parsed.GetValue(adapter));
             return Verification.Print(terminal.Out, comparisons, limit);
         });
         return command;

@@ -46,7 +46,7 @@ internal sealed class InitialisedWeights(long seed, torch.Device? device = null,
     }
 
     /// <summary>FNV-1a, 64 bits: string.GetHashCode differs from process to process.</summary>
-    private static long Hash(string text)
+    internal static long Hash(string text)
     {
         var hash = 14695981039346656037UL;
         foreach (var letter in text)

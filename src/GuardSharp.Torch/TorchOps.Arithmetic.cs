@@ -49,7 +49,7 @@ internal sealed partial class TorchOps
 
         RequireLowRank(low);
         var full = functional.linear(input, Resolve(low.Base).AsMatrix().index_select(0, index));
-        var change = functional.linear(Product(input, low.A, null), Resolve(low.B).AsMatrix().index_select(0, index));
+        var change = functional.linear(Product(Dropped(input, low), low.A, null), Resolve(low.B).AsMatrix().index_select(0, index));
         return frame.Return(Sum(full, change * Constant(low.Scale)));
     }
 
@@ -285,6 +285,18 @@ internal sealed partial class TorchOps
         }
 
         RequireLowRank(low);
-        return Sum(Product(x, low.Base, bias), Product(Product(x, low.A, null), low.B, null) * Constant(low.Scale));
+        return Sum(Product(x, low.Base, bias), Product(Product(Dropped(x, low), low.A, null), low.B, null) * Constant(low.Scale));
+    }
+
+    /// <summary>Inputs of an adapter with a random share of them zero and the others larger by as much (arXiv:1207.0580), while it is trained.</summary>
+    private torch.Tensor Dropped(torch.Tensor x, LowRankWeight weight)
+    {
+        if (Dropout is null || !Gradients || weight.Dropout == 0)
+        {
+            return x;
+        }
+
+        var kept = torch.rand(x.shape, device: Device, generator: Dropout).ge(Constant((float)weight.Dropout)).to(torch.ScalarType.Float32);
+        return x * kept * Constant((float)(1 / (1 - weight.Dropout)));
     }
 }

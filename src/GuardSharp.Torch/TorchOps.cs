@@ -35,6 +35,9 @@ internal sealed partial class TorchOps : ITensorOps
     /// <remarks>About four times as fast as float32 on a CPU with AVX512-BF16, tens of times slower on one without. Results differ by up to 1 percent.</remarks>
     public bool BFloat16Products { get; set; }
 
+    /// <summary>Where the dropout of adapters takes its chance from, on <see cref="Device"/>; null: nothing is left out. Whoever recomputes a layer sets it back to the same state before.</summary>
+    public torch.Generator? Dropout { get; set; }
+
     /// <inheritdoc/>
     public Action<string, Tensor>? Observer { get; set; }
 

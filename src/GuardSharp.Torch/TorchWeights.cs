@@ -1,6 +1,9 @@
+using GuardSharp.Checkpoints.Adapters;
+using GuardSharp.Models;
 using GuardSharp.Tensors;
 using TorchSharp;
 using TorchSharp.Modules;
+using LoraFile = GuardSharp.Checkpoints.Adapters.Adapter;
 
 namespace GuardSharp.Torch;
 
@@ -12,9 +15,17 @@ namespace GuardSharp.Torch;
 internal sealed class TorchWeights(IWeightSource source, torch.Device? device = null, Func<string, bool>? trainable = null) : IWeightSource, IDisposable
 {
     private readonly Dictionary<string, Parameter> parameters = [];
+    private readonly Dictionary<string, LowRankWeight> adapted = [];
     private readonly torch.Device device = device ?? torch.CPU;
 
-    /// <summary>Every weight asked for so far, by checkpoint name and in the shape of the checkpoint: vectors [n], matrices [outputs, inputs], experts [experts, inputs, outputs].</summary>
+    /// <summary>Whether a parameter is a matrix of an adapter.</summary>
+    public static bool IsAdapter(string name) => name.EndsWith(LoraFile.DownSuffix, StringComparison.Ordinal) || name.EndsWith(LoraFile.UpSuffix, StringComparison.Ordinal);
+
+    /// <summary>The adapter's matrices as they are now, to be written.</summary>
+    public IReadOnlyList<AdaptedModule> AdaptedModules() =>
+        [.. adapted.Values.Select(low => new AdaptedModule(low.Name[..^AdaptedWeights.Suffix.Length], Numbers((TorchWeight)low.A), Numbers((TorchWeight)low.B)))];
+
+    /// <summary>Every weight asked for so far, by checkpoint name and in the shape of the checkpoint: vectors [n], matrices [outputs, inputs], experts [experts, inputs, outputs]. A and B of an adapted module are parameters of their own, <c>MODULE.lora_A.weight</c> and <c>MODULE.lora_B.weight</c>.</summary>
     public IReadOnlyDictionary<string, Parameter> Parameters => parameters;
 
     /// <summary>Those that get gradients: for an optimiser.</summary>
@@ -25,11 +36,19 @@ internal sealed class TorchWeights(IWeightSource source, torch.Device? device = 
     {
         if (!parameters.TryGetValue(name, out var parameter))
         {
-            parameter = Add(name, Load(source.Matrix(name, outputs, inputs), [outputs, inputs]));
+            var weight = source.Matrix(name, outputs, inputs);
+            if (weight is LowRankWeight low)
+            {
+                adapted.Add(name, new LowRankWeight(low.Base, Adapter(name, LoraFile.DownSuffix, low.A), Adapter(name, LoraFile.UpSuffix, low.B), low.Scale, low.Dropout));
+                weight = low.Base;
+            }
+
+            parameter = Add(name, Load(weight, [outputs, inputs]));
         }
 
         RequireShape(name, parameter, [outputs, inputs]);
-        return new TorchWeight(name, outputs, inputs, parameter);
+        var full = new TorchWeight(name, outputs, inputs, parameter);
+        return adapted.TryGetValue(name, out var change) ? new LowRankWeight(full, change.A, change.B, change.Scale, change.Dropout) : full;
     }
 
     /// <inheritdoc/>
@@ -73,12 +92,26 @@ internal sealed class TorchWeights(IWeightSource source, torch.Device? device = 
         parameters.Clear();
     }
 
+    private static float[] Numbers(TorchWeight weight)
+    {
+        using var noGradients = torch.no_grad();
+        using var scope = torch.NewDisposeScope();
+        return weight.Value.detach().cpu().data<float>().ToArray();
+    }
+
     private static void RequireShape(string name, torch.Tensor parameter, long[] needed)
     {
         if (!parameter.shape.AsSpan().SequenceEqual(needed))
         {
             throw new ArgumentException($"\"{name}\" is [{string.Join(", ", parameter.shape)}], but the network needs [{string.Join(", ", needed)}].", nameof(needed));
         }
+    }
+
+    /// <summary>A matrix of an adapter as a parameter of its own, named as PEFT does: the module and the suffix.</summary>
+    private TorchWeight Adapter(string name, string suffix, Weight weight)
+    {
+        var parameter = Add(name[..^AdaptedWeights.Suffix.Length] + suffix, Load(weight, [weight.Rows, weight.Columns]));
+        return new TorchWeight(weight.Name, weight.Rows, weight.Columns, parameter);
     }
 
     private Parameter Add(string name, torch.Tensor value)

@@ -11,6 +11,9 @@ public sealed record GuardOptions
     /// <summary>Threads of the matrix kernels; 0: all cores the process may use.</summary>
     public int Threads { get; init; }
 
+    /// <summary>The folder of a LoRA adapter (PEFT's form, docs/adapters.md) that is added to the model's weights; null: none. The name in verdicts then holds both names, and the hash is over both.</summary>
+    public string? Adapter { get; init; }
+
     /// <summary>Tokens a rendered prompt may have; null: the model's limit, at most 8,192.</summary>
     public int? MaxContextTokens { get; init; }
 

@@ -1,5 +1,6 @@
 using System.Collections.Concurrent;
 using GuardSharp.Checkpoints;
+using GuardSharp.Checkpoints.Adapters;
 using GuardSharp.Engine;
 using GuardSharp.Imaging;
 using GuardSharp.Models;
@@ -24,15 +25,16 @@ internal sealed class LoadedModel : IDisposable
     private const int MaxGrammars = 256;
 
     private readonly Checkpoint _checkpoint;
+    private readonly Adapter? _adapter;
     private readonly IReadOnlySet<int>? _outputs;
     private readonly ConcurrentDictionary<string, AnswerGrammar> _grammars = new();
 
-    private LoadedModel(string folder, GuardOptions options, EngineOptions engine, Checkpoint checkpoint, Func<KeyValueType, TensorBackend> backend)
+    private LoadedModel(string folder, GuardOptions options, EngineOptions engine, Checkpoint checkpoint, Adapter? adapter, Func<KeyValueType, TensorBackend> backend)
     {
-        _checkpoint = checkpoint;
+        (_checkpoint, _adapter) = (checkpoint, adapter);
         Manifest = GuardManifest.Read(folder);
         // Hashing runs beside everything else that loading does.
-        var digest = Task.Run(() => checkpoint.Digest.Short);
+        var digest = Task.Run(() => checkpoint.Digest);
 
         var config = ModelConfig.Read(folder);
         var family = ModelFamily.Of(config);
@@ -47,9 +49,9 @@ internal sealed class LoadedModel : IDisposable
         StopIds = StopIdsOf(folder, config);
 
         // Loading is synchronous and the hash runs on a pool thread that waits for nobody.
-        Name = $"{Manifest?.Name ?? ModelConfig.NameOf(folder)}@{digest.GetAwaiter().GetResult()}";
+        Name = NameOf(Manifest?.Name ?? ModelConfig.NameOf(folder), digest.GetAwaiter().GetResult());
         var keyValues = options.KeyValues ?? KeyValuesFor(config, MaxContextTokens);
-        var (ops, network) = Bind(backend(keyValues), checkpoint, config, options.MaskedRows);
+        var (ops, network) = Bind(backend(keyValues), checkpoint, adapter, config, options.MaskedRows);
         Engine = new GuardEngine(ops, network, family.Images?.Tokens ?? TileTokens.None, engine with { Name = Name });
     }
 
@@ -72,7 +74,7 @@ internal sealed class LoadedModel : IDisposable
     /// <summary>Tokens that end an answer.</summary>
     public IReadOnlyList<int> StopIds { get; }
 
-    /// <summary>The model's name, an at sign and 12 hexadecimal digits of its weights' SHA-256; a tilde before them when only samples of large files were hashed.</summary>
+    /// <summary>The model's name, with an adapter a plus sign and its name, an at sign and 12 hexadecimal digits of the weights' SHA-256; a tilde before them when only samples of large files were hashed.</summary>
     public string Name { get; }
 
     /// <summary>What every verdict of this model must say.</summary>
@@ -103,17 +105,20 @@ internal sealed class LoadedModel : IDisposable
     public static LoadedModel Open(string folder, GuardOptions options, EngineOptions? engine = null, TensorBackend? backend = null)
     {
         var checkpoint = Checkpoint.Open(folder);
+        Adapter? adapter = null;
         try
         {
+            adapter = options.Adapter is { } path ? Adapter.Open(path) : null;
             // Compiling what is checked takes longer than the check: it runs beside the reading of configuration and tokenizer.
             // Loading is synchronous; the task waits for nobody, so waiting for it here cannot hang.
             var kernels = backend is null ? Task.Run(KernelChoice.ForThisMachine) : null;
             TensorBackend Backend(KeyValueType keyValues) =>
                 backend ?? (weights => (new CpuOps(options.Threads, kernels!.GetAwaiter().GetResult(), keyValues), weights));
-            return new LoadedModel(folder, options, engine ?? EngineOptionsFor(options, checkpoint), checkpoint, Backend);
+            return new LoadedModel(folder, options, engine ?? EngineOptionsFor(options, checkpoint), checkpoint, adapter, Backend);
         }
         catch
         {
+            adapter?.Dispose();
             checkpoint.Dispose();
             throw;
         }
@@ -122,6 +127,7 @@ internal sealed class LoadedModel : IDisposable
     public void Dispose()
     {
         Engine.Dispose();
+        _adapter?.Dispose();
         _checkpoint.Dispose();
     }
 
@@ -176,10 +182,15 @@ internal sealed class LoadedModel : IDisposable
             $"The policy {CodeRanges.Format(prompt.Policy.Categories)} needs the tokens {string.Join(", ", missing)}, which the pruned output layer of {Name} does not have. Leave out the categories that its model card does not name.");
     }
 
-    private static (ITensorOps Ops, IGuardNetwork Network) Bind(TensorBackend backend, Checkpoint checkpoint, IModelConfig config, MaskedRows maskedRows)
+    // An adapter belongs to the weights of a verdict as much as its base does.
+    private string NameOf(string model, WeightsDigest digest) =>
+        _adapter is null ? $"{model}@{digest.Short}" : $"{model}+{_adapter.Name}@{_adapter.DigestOver(digest).Short}";
+
+    private static (ITensorOps Ops, IGuardNetwork Network) Bind(
+        TensorBackend backend, Checkpoint checkpoint, Adapter? adapter, IModelConfig config, MaskedRows maskedRows)
     {
-        var stored = new CheckpointWeights(checkpoint, config.NamesIn(checkpoint));
-        var (ops, weights) = backend(stored);
+        var stored = new BoundWeights(checkpoint, adapter, config);
+        var (ops, weights) = backend(stored.Source);
         try
         {
             var network = GuardNetworks.Create(ops, weights, config, maskedRows);

@@ -37,6 +37,7 @@ internal static class ModelCommand
         command.Add(ModelListCommand.Create(terminal));
         command.Add(ModelDownloadCommand.Create(terminal));
         command.Add(ModelSynthesizeCommand.Create(terminal));
+        command.Add(ModelMergeCommand.Create(terminal));
         command.Add(ModelExportCommand.Create(terminal));
         return command;
     }

@@ -15,11 +15,13 @@ internal static class ServeCommand
     {
         var command = new ServiceCommand("serve", "Runs the moderation server (docs/server.md). Ctrl-C or SIGTERM: it finishes what it has begun and ends with 0.");
         var model = new Option<string?>("--model") { Description = "The default model: a folder, a GGUF file, or OWNER/NAME of a downloaded one. Default: what the configuration says, else guardsharp-tiny.", HelpName = "DIR" };
+        var adapter = ModelOptions.Adapter();
         var config = ServiceSetup.ConfigOption();
         var urls = new Option<string?>("--urls") { Description = $"Where to listen. Default: {ServerOptions.DefaultUrls}.", HelpName = "URL" };
         var audit = new Option<string?>("--audit") { Description = "Records every decision in this SQLite file, made where it does not exist (docs/audit.md).", HelpName = "FILE" };
         var set = ServiceSetup.SetOption();
         command.Add(model);
+        command.Add(adapter);
         command.Add(config);
         command.Add(urls);
         command.Add(audit);
@@ -42,6 +44,14 @@ internal static class ServeCommand
             {
                 values["GuardSharp:Models:default:Folder"] = ModelOptions.FolderOf(name);
                 values["GuardSharp:Models:default:Default"] = "true";
+            }
+
+            if (parsed.GetValue(adapter) is { } added)
+            {
+                // Without --model it would be unclear which of the configured models it is for.
+                values["GuardSharp:Models:default:Adapter"] = parsed.GetValue(model) is not null
+                    ? Path.GetFullPath(added)
+                    : throw new GuardException("--adapter goes with --model DIR. A model of the configuration names its own as GuardSharp:Models:NAME:Adapter.");
             }
 
             await ServeAsync(terminal, builder => ServiceSetup.Configure(builder, terminal, parsed.GetValue(config), values), cancellationToken).ConfigureAwait(false);

@@ -85,6 +85,11 @@ internal sealed class GuardLoader(IConfiguration configuration, IOptions<ServerO
             throw new GuardException($"{Section}:{name} has Remote and a folder. A model runs in one place: leave one of them out.");
         }
 
+        if (options.Adapter is not null && (options.Remote is not null || options.VisionFolder is not null))
+        {
+            throw new GuardException($"{Section}:{name} has Adapter beside {(options.Remote is not null ? "Remote" : "VisionFolder")}. An adapter is for one model of this process: merge it (guardsharp model merge), or leave one of them out.");
+        }
+
         if (options.Threads is not (>= 0 and <= 1024))
         {
             throw new GuardException($"{Section}:{name}:Threads is {options.Threads}; it must be from 1 to 1024, or 0 for all cores.");

@@ -8,6 +8,9 @@ internal sealed record GuardModelOptions
     /// <summary>The folder of the model, or of the text model of a pair; null: guardsharp-tiny beside the program.</summary>
     public string? Folder { get; init; }
 
+    /// <summary>The folder of a LoRA adapter for <see cref="Folder"/> (docs/adapters.md); null: none.</summary>
+    public string? Adapter { get; init; }
+
     /// <summary>The folder of the model that judges conversations with pictures, beside <see cref="Folder"/> for all others; null: one model judges all.</summary>
     public string? VisionFolder { get; init; }
 
@@ -60,6 +63,7 @@ internal sealed record GuardModelOptions
         var defaults = new GuardOptions();
         return defaults with
         {
+            Adapter = Adapter,
             Threads = Threads,
             MaxContextTokens = MaxContextTokens,
             QueueCapacity = QueueCapacity ?? defaults.QueueCapacity,

@@ -105,7 +105,8 @@ internal sealed class CheckpointWeights(Checkpoint checkpoint, Func<string, stri
 
     private static string Describe(ReadOnlySpan<long> shape) => $"[{string.Join(", ", shape.ToArray())}]";
 
-    private static WeightType TypeOf(TensorEntry entry) => entry.Type switch
+    /// <summary>The type of a tensor of numbers that stand alone.</summary>
+    internal static WeightType TypeOf(TensorEntry entry) => entry.Type switch
     {
         TensorType.F32 => WeightType.F32,
         TensorType.F16 => WeightType.F16,

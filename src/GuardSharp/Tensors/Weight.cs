@@ -128,7 +128,12 @@ internal sealed class EncodedWeight(string name, int rows, int columns, RowDecod
 }
 
 /// <summary>W = Base + Scale * B * A (LoRA, arXiv:2106.09685): A is [rank, inputs], B is [outputs, rank].</summary>
-internal sealed class LowRankWeight(Weight @base, Weight a, Weight b, float scale) : Weight(@base.Name, @base.Rows, @base.Columns)
+/// <param name="base">Of any kind but this.</param>
+/// <param name="a">Of any kind.</param>
+/// <param name="b">Of any kind.</param>
+/// <param name="scale">alpha / rank, or alpha / sqrt(rank).</param>
+/// <param name="dropout">Share of the inputs that training leaves out of the path through A, in [0, 1). Where nothing is trained it changes nothing.</param>
+internal sealed class LowRankWeight(Weight @base, Weight a, Weight b, float scale, double dropout = 0) : Weight(@base.Name, @base.Rows, @base.Columns)
 {
     public Weight Base { get; } = @base;
 
@@ -137,6 +142,8 @@ internal sealed class LowRankWeight(Weight @base, Weight a, Weight b, float scal
     public Weight B { get; } = b;
 
     public float Scale { get; } = scale;
+
+    public double Dropout { get; } = dropout;
 }
 
 /// <summary>Where a network gets its weights: names are those of the published checkpoints, shapes are checked by the source.</summary>

@@ -25,7 +25,7 @@ internal sealed class MappedRows(TensorEntry entry, long rowBytes) : IRowSource
     }
 }
 
-/// <summary>Rows of numbers in single precision, from halves, upper halves or singles, filled up with zeros.</summary>
+/// <summary>Rows of numbers in single precision, from halves, upper halves or singles, filled up with zeros; and back.</summary>
 internal static unsafe class RowNumbers
 {
     /// <summary>Copies a row.</summary>
@@ -58,5 +58,30 @@ internal static unsafe class RowNumbers
         }
 
         target[columns..].Clear();
+    }
+
+    /// <summary>Writes numbers as a file stores them, rounded to the nearest, ties to even.</summary>
+    /// <param name="numbers">The numbers.</param>
+    /// <param name="type">F32, F16 or BF16.</param>
+    /// <param name="target">Where to; as long as they take.</param>
+    public static void Narrow(ReadOnlySpan<float> numbers, TensorType type, Span<byte> target)
+    {
+        switch (type)
+        {
+            case TensorType.F32:
+                MemoryMarshal.AsBytes(numbers).CopyTo(target);
+                break;
+            case TensorType.BF16:
+                var upper = MemoryMarshal.Cast<byte, ushort>(target);
+                for (var i = 0; i < numbers.Length; i++)
+                {
+                    upper[i] = WeightNoise.ToBFloat16(numbers[i]);
+                }
+
+                break;
+            default:
+                Gguf.HalfNumbers.Convert(numbers, MemoryMarshal.Cast<byte, ushort>(target));
+                break;
+        }
     }
 }

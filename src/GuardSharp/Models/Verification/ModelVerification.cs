@@ -1,4 +1,5 @@
 using GuardSharp.Checkpoints;
+using GuardSharp.Checkpoints.Adapters;
 using GuardSharp.Tensors;
 
 namespace GuardSharp.Models.Verification;
@@ -10,17 +11,19 @@ internal static class ModelVerification
     /// <param name="folder">The model folder.</param>
     /// <param name="path">The golden file.</param>
     /// <param name="backend">Makes the backend and wraps the checkpoint's weights for it.</param>
+    /// <param name="adapterFolder">The folder of a LoRA adapter that is added; null: none.</param>
     /// <returns>One comparison per recorded tensor that this form of the network computes.</returns>
     /// <exception cref="CheckpointException">Folder or file cannot be read, or the file holds no inputs.</exception>
-    public static IReadOnlyList<Comparison> Run(string folder, string path, TensorBackend backend)
+    public static IReadOnlyList<Comparison> Run(string folder, string path, TensorBackend backend, string? adapterFolder = null)
     {
         using var checkpoint = Checkpoint.Open(folder);
+        using var adapter = adapterFolder is null ? null : Adapter.Open(adapterFolder);
         var config = ModelConfig.Read(folder);
         var results = new List<Comparison>();
         foreach (var golden in GoldenCase.ReadAll(path))
         {
-            var source = new CheckpointWeights(checkpoint, config.NamesIn(checkpoint));
-            var (ops, weights) = backend(source);
+            var source = new BoundWeights(checkpoint, adapter, config);
+            var (ops, weights) = backend(source.Source);
             using (ops)
             {
                 foreach (var part in golden.Expected.GroupBy(MaskedRowsOf))

@@ -23,7 +23,12 @@ internal sealed unsafe partial class CpuOps
         if (weight is LowRankWeight lowRank)
         {
             var y = Linear(x, lowRank.Base, bias);
-            return AddInPlace(y, Linear(Linear(x, lowRank.A), lowRank.B), lowRank.Scale);
+            var down = Linear(x, lowRank.A);
+            var change = Linear(down, lowRank.B);
+            AddInPlace(y, change, lowRank.Scale);
+            Free(change);
+            Free(down);
+            return y;
         }
 
         var result = Make(x.Rows, weight.Rows);
