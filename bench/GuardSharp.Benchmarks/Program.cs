@@ -14,6 +14,8 @@ const string usage = """
            peers MODELS_FOLDER LLAMA_FOLDER [ROUNDS] [THREADS] [speed|server|speed+server]
            dotnet [options of BenchmarkDotNet, such as --filter *Linear* --job short]
            blocks [THREADS] [ROUNDS] [ROWS] [INPUTS] [OUTPUTS]
+           one-row [THREADS] [ROUNDS] [OUTPUTS]
+           self-check [ROUNDS]
     """;
 
 int Number(int place, int otherwise) => args.Length > place ? int.Parse(args[place], CultureInfo.InvariantCulture) : otherwise;
@@ -38,6 +40,12 @@ switch (args)
         break;
     case ["blocks", ..]:
         BlockBenchmark.Run(new MatrixSize(Number(3, 512), Number(4, 2048), Number(5, 8192)), Number(1, Environment.ProcessorCount), Number(2, 15));
+        break;
+    case ["one-row", ..]:
+        OneRowBenchmark.Run(Number(1, Environment.ProcessorCount), Number(2, 15), Number(3, 2048));
+        break;
+    case ["self-check", ..]:
+        SelfCheckBenchmark.Run(Number(1, 25));
         break;
     case ["small", ..]:
         foreach (var size in MatrixBenchmark.SmallSizes)

@@ -16,6 +16,9 @@ internal sealed unsafe class BlockCheck
 
     private readonly Kernels kernels;
     private readonly byte[] numbers;
+
+    // The same blocks as GGUF holds them, each behind its scale: kernels have other ways to read those.
+    private readonly byte[] scaled;
     private readonly Half[] scales = new Half[Outputs * Blocks];
     private readonly float[] x = new float[MostRows * Inputs];
     private readonly BlockType type;
@@ -40,6 +43,15 @@ internal sealed unsafe class BlockCheck
         var lowest = (byte)(type == BlockType.Int4 ? 0 : 0x80);
         numbers.AsSpan(0, Blocks * Stored.BytesOf(type)).Fill(lowest);
         numbers.AsSpan(Blocks * Stored.BytesOf(type), Blocks * Stored.BytesOf(type)).Fill((byte)(type == BlockType.Int4 ? 0xFF : 0x7F));
+        var bytes = Stored.BytesOf(type);
+        scaled = new byte[scales.Length * (sizeof(Half) + bytes)];
+        for (var i = 0; i < scales.Length; i++)
+        {
+            var block = scaled.AsSpan(i * (sizeof(Half) + bytes));
+            BitConverter.TryWriteBytes(block, scales[i]);
+            numbers.AsSpan(i * bytes, bytes).CopyTo(block[sizeof(Half)..]);
+        }
+
         x.AsSpan(0, Inputs).Fill(1);
         x.AsSpan(Inputs, Inputs).Fill(-1);
     }
@@ -84,8 +96,19 @@ internal sealed unsafe class BlockCheck
         return Agrees(width, (output, row) => tile[(output * width) + row]);
     }
 
-    /// <summary>Whether a kernel for few rows computes right.</summary>
+    /// <summary>Whether a kernel for few rows computes right, with scales apart from the numbers and between them.</summary>
     public bool Passes(BlockDotKernel kernel)
+    {
+        fixed (byte* w = numbers, mixed = scaled)
+        fixed (Half* s = scales)
+        {
+            var pitch = sizeof(Half) + Stored.BytesOf(type);
+            var between = new BlockLayout((nint)mixed + sizeof(Half), pitch, Blocks * pitch, (nint)mixed, pitch, Blocks * pitch, 1);
+            return Passes(kernel, Weight(w, s)) && Passes(kernel, new BlockWeight("check", Outputs, Inputs, type, between));
+        }
+    }
+
+    private bool Passes(BlockDotKernel kernel, BlockWeight weight)
     {
         const int rows = 4;
         var length = kernel.ListLength(Blocks);
@@ -94,12 +117,10 @@ internal sealed unsafe class BlockCheck
         // Scales, starts and factors of the activations, scales of each weight row.
         var lists = new float[(3 + Outputs) * length];
         var results = new float[Outputs * rows];
-        fixed (byte* w = numbers, activations = arranged)
-        fixed (Half* s = scales)
+        fixed (byte* activations = arranged)
         fixed (int* rowWords = words)
         fixed (float* source = x, list = lists, result = results)
         {
-            var weight = Weight(w, s);
             for (var row = 0; row < rows; row++)
             {
                 _ = RowQuantiser.Run(source + (row * Inputs), Inputs, kernel.Activations, rowWords, list, 1, ActivationRounding.Block);
@@ -110,7 +131,7 @@ internal sealed unsafe class BlockCheck
                     Stored.WriteScales(kernels, weight, output, 0, Blocks, list + ((3 + output) * length));
                 }
 
-                var stored = new StoredRows(w, Outputs, (nint)weight.Layout.RowPitch, Blocks, weight.Layout.BlockPitch, list + (3 * length));
+                var stored = new StoredRows((byte*)weight.Layout.Numbers, Outputs, (nint)weight.Layout.RowPitch, Blocks, weight.Layout.BlockPitch, list + (3 * length), Stored.FetchAhead);
                 kernel.Dots(stored, rounded, result + (row * Outputs));
             }
         }

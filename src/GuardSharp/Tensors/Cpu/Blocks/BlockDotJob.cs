@@ -17,7 +17,10 @@ internal sealed unsafe class BlockDotJob(Kernels kernels, BlockRowSums rowSums) 
     private int threads;
     private int outputBlock;
 
-    public int Items => (weight!.Rows + outputBlock - 1) / outputBlock;
+    // A whole number for each thread: see Run.
+    public int Items => ItemsOfThread * threads;
+
+    private int ItemsOfThread => (weight!.Rows + (outputBlock * threads) - 1) / (outputBlock * threads);
 
     private int ListLength => kernel!.ListLength(weight!.Blocks);
 
@@ -65,24 +68,40 @@ internal sealed unsafe class BlockDotJob(Kernels kernels, BlockRowSums rowSums) 
     {
         var layout = weight!.Layout;
         var scales = Corrections + CorrectionsLength + ((long)worker * WorkerLength);
-        var end = Math.Min(weight.Rows, (item + 1) * outputBlock);
-        for (var output = item * outputBlock; output < end; output += Batch)
+        // Threads that are equally fast take items in turn: so each goes on where it stopped, and what it has asked for beyond its item is its own.
+        var first = ((item % threads * ItemsOfThread) + (item / threads)) * outputBlock;
+        var end = Math.Min(weight.Rows, first + outputBlock);
+        // Scales between the numbers are brought together for a batch first, which so touches the whole batch: what is asked for lies behind it.
+        var ahead = layout.ScalePitch == sizeof(ushort) ? Stored.FetchAhead : (nint)(Batch * layout.RowPitch);
+        for (var output = first; output < end; output += Batch)
         {
             var count = Math.Min(Batch, end - output);
-            for (var i = 0; i < count; i++)
-            {
-                Stored.WriteScales(kernels, weight, output + i, 0, weight.Blocks, scales + (i * ListLength));
-            }
-
+            WriteScales(output, count, scales);
             Stored.FetchScales(weight, output + Batch, Batch);
             var source = (byte*)layout.Numbers + (output * layout.RowPitch);
-            var stored = new StoredRows(source, count, (nint)layout.RowPitch, weight.Blocks, layout.BlockPitch, scales);
+            var stored = new StoredRows(source, count, (nint)layout.RowPitch, weight.Blocks, layout.BlockPitch, scales, ahead);
             for (var row = 0; row < rows; row++)
             {
                 var target = y + ((long)row * weight.Rows) + output;
                 kernel!.Dots(stored, Row(row, worker), target);
                 Finish(row, output, count, target);
             }
+        }
+    }
+
+    private void WriteScales(int output, int count, float* target)
+    {
+        var layout = weight!.Layout;
+        if (layout.BlocksPerScale == 1 && layout.ScaleRowPitch == (long)weight.Blocks * layout.ScalePitch && ListLength == weight.Blocks)
+        {
+            // Rows that follow each other without a gap are one long row.
+            Stored.WriteScales(kernels, weight, output, 0, count * weight.Blocks, target);
+            return;
+        }
+
+        for (var i = 0; i < count; i++)
+        {
+            Stored.WriteScales(kernels, weight, output + i, 0, weight.Blocks, target + (i * ListLength));
         }
     }
 

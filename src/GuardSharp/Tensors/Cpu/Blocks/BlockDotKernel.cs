@@ -40,11 +40,13 @@ internal abstract unsafe class BlockDotKernel
 /// <param name="blocks">Blocks of a row.</param>
 /// <param name="pitch">Bytes between two blocks.</param>
 /// <param name="scales">Scales [count, ListLength].</param>
-internal readonly unsafe struct StoredRows(byte* first, int count, nint rowPitch, int blocks, int pitch, float* scales)
+/// <param name="fetchAhead">Bytes between what is read and what is asked for.</param>
+internal readonly unsafe struct StoredRows(byte* first, int count, nint rowPitch, int blocks, int pitch, float* scales, nint fetchAhead)
 {
     public readonly byte* First = first;
     public readonly float* Scales = scales;
     public readonly nint RowPitch = rowPitch;
+    public readonly nint FetchAhead = fetchAhead;
     public readonly int Count = count;
     public readonly int Blocks = blocks;
     public readonly int Pitch = pitch;
@@ -132,7 +134,7 @@ internal sealed unsafe class BlockDotKernel<TDot, TSimd, TVector> : BlockDotKern
         {
             for (; blocks >= 2 * TDot.Group; blocks -= 2 * TDot.Group)
             {
-                Fetch(source);
+                Fetch(source + weights.FetchAhead);
                 even = TSimd.MultiplyAdd(TDot.Several(source, weights.Pitch, activations), TDot.Factors(factors), even);
                 source += TDot.Group * (nint)weights.Pitch;
                 activations += TDot.Group * bytes;
@@ -154,6 +156,11 @@ internal sealed unsafe class BlockDotKernel<TDot, TSimd, TVector> : BlockDotKern
 
         for (; blocks >= 2; blocks -= 2, factors += 2)
         {
+            if (TDot.Group == 1)
+            {
+                Fetch(source + weights.FetchAhead);
+            }
+
             even = TSimd.MultiplyAdd(TDot.One(source, activations), TSimd.Create(factors[0]), even);
             source += weights.Pitch;
             activations += bytes;
@@ -170,14 +177,19 @@ internal sealed unsafe class BlockDotKernel<TDot, TSimd, TVector> : BlockDotKern
         return TSimd.Sum(TSimd.Add(even, odd));
     }
 
-    /// <summary>Asks for the weights of a later row: a processor's own prefetching stops at every page.</summary>
+    /// <summary>Asks for weights that are needed later: a processor's own prefetching stops at every page.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static void Fetch(byte* source)
+    private static void Fetch(byte* later)
     {
         if (Sse.IsSupported)
         {
-            Sse.Prefetch0(source + Stored.FetchAhead);
-            Sse.Prefetch0(source + Stored.FetchAhead + CacheLine);
+            Sse.Prefetch0(later);
+            if (TDot.Group > 1)
+            {
+                // The third for blocks with scales between them: 144 bytes.
+                Sse.Prefetch0(later + CacheLine);
+                Sse.Prefetch0(later + (2 * CacheLine));
+            }
         }
     }
 }

@@ -8,7 +8,7 @@ namespace GuardSharp.Tensors.Cpu.Blocks;
 internal static unsafe class Stored
 {
     private const int Size = BlockWeight.BlockSize;
-    private const int ScalesAtOnce = 64;
+    private const int ScalesAtOnce = 512;
     private const int CacheLine = 64;
 
     /// <summary>Bytes between what is read and what is asked for: far enough for the memory's latency at full speed.</summary>
@@ -86,19 +86,16 @@ internal static unsafe class Stored
         for (var start = 0; start < count; start += ScalesAtOnce)
         {
             var length = Math.Min(ScalesAtOnce, count - start);
-            for (var block = 0; block < length; block++)
+            if (layout.BlocksPerScale == 1)
             {
-                // The division only where it is needed: it would cost as much as the block's product.
-                var scale = first + start + block;
-                scale = layout.BlocksPerScale == 1 ? scale : scale / layout.BlocksPerScale;
-                var place = source + ((nint)scale * layout.ScalePitch);
-                if (Sse.IsSupported)
+                ScatteredScales.Gather(source + ((nint)(first + start) * layout.ScalePitch), layout.ScalePitch, length, gathered);
+            }
+            else
+            {
+                for (var block = 0; block < length; block++)
                 {
-                    // The numbers lie around the scales: this is the first that touches them.
-                    Sse.Prefetch0(place + FetchAhead);
+                    gathered[block] = Unsafe.ReadUnaligned<ushort>(source + ((nint)((first + start + block) / layout.BlocksPerScale) * layout.ScalePitch));
                 }
-
-                gathered[block] = Unsafe.ReadUnaligned<ushort>(place);
             }
 
             // A vector of halves at a time: one by one their conversion would cost more than the block's product.
