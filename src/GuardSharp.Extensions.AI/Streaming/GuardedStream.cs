@@ -75,7 +75,6 @@ internal sealed class GuardedStream(ChatJudge judge, ContentReader reader, TurnL
     {
         var role = (_first!.Role ?? update.Role) == ChatRole.Tool ? Role.Tool : Role.Assistant;
         var free = new List<AIContent>();
-        var judged = false;
         foreach (var content in update.Contents)
         {
             ReadContent read;
@@ -92,14 +91,14 @@ internal sealed class GuardedStream(ChatJudge judge, ContentReader reader, TurnL
             if (read.Kind == ContentKind.Free)
                 free.Add(content);
             else
-                judged |= Hold(update, content, read, role);
+                Hold(update, content, read, role);
         }
 
         if (free.Count > 0 || update.FinishReason is not null || update.Contents.Count == 0)
-            _held.Add(HeldUpdates.Rest(update, free, !judged && free.Count == update.Contents.Count));
+            _held.Add(HeldUpdates.Rest(update, free));
     }
 
-    private bool Hold(ChatResponseUpdate update, AIContent content, ReadContent read, Role role)
+    private void Hold(ChatResponseUpdate update, AIContent content, ReadContent read, Role role)
     {
         var start = _message.Length;
         if (read.Kind == ContentKind.Whole)
@@ -111,6 +110,5 @@ internal sealed class GuardedStream(ChatJudge judge, ContentReader reader, TurnL
         if (_characters > judge.Options.MaxOutputCharacters)
             Block = new BlockedChat(GuardStage.Output, BlockReason.OutputTooLong, null);
         _held.Add(update, content, start, length, read.Kind);
-        return true;
     }
 }

@@ -24,11 +24,8 @@ internal sealed class HeldUpdates
     /// <summary>What is left of an update without what is judged: numbers, metadata, the reason why the answer ends.</summary>
     /// <param name="update">The update.</param>
     /// <param name="contents">Its contents that need no judgement.</param>
-    /// <param name="whole">Whether those are all.</param>
-    public static ChatResponseUpdate Rest(ChatResponseUpdate update, IList<AIContent> contents, bool whole)
+    public static ChatResponseUpdate Rest(ChatResponseUpdate update, IList<AIContent> contents)
     {
-        if (whole)
-            return update;
         var rest = Stripped(update, contents);
         rest.FinishReason = update.FinishReason;
         return rest;

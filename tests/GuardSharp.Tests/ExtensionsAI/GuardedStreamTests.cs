@@ -182,7 +182,9 @@ public sealed class GuardedStreamTests
     {
         var update = new ChatResponseUpdate(ChatRole.Assistant, "one two bomb") { RawRepresentation = "one two bomb", AdditionalProperties = new() { ["logprobs"] = "bomb" } };
         update.Contents[0].Annotations = [new CitationAnnotation { Snippet = "bomb" }];
-        using var client = new GuardedChatClient(new FakeChatClient(update), FakeGuard.ThatRefuses("bomb"), _words with { Window = new() { FirstCharacters = 1, Characters = 1, Growth = 0, MaxCharacters = 1 } });
+        // Without any content to judge an update can still carry words in what the service sent.
+        var usage = new ChatResponseUpdate(ChatRole.Assistant, [new UsageContent(new() { OutputTokenCount = 3 })]) { RawRepresentation = "bomb", AdditionalProperties = new() { ["logprobs"] = "bomb" } };
+        using var client = new GuardedChatClient(new FakeChatClient(usage, update), FakeGuard.ThatRefuses("bomb"), _words with { Window = new() { FirstCharacters = 1, Characters = 1, Growth = 0, MaxCharacters = 1 } });
         var updates = await client.GetStreamingResponseAsync("hello").ToListAsync();
         Assert.Equal("I can't help with that.", updates[^1].Text.Trim());
         Assert.All(updates.SkipLast(1), released =>

@@ -11,7 +11,8 @@ namespace GuardSharp.Server.Endpoints.Completions;
 /// For keys with <see cref="CallerRights.ReadyPrompts"/> only, and for known templates only. Nothing is ever judged here as plain text: a
 /// template taken for a message would be judged with the words of its policy around it, and come out as neither.
 /// </remarks>
-internal sealed class CompletionEndpoint(FormJudging judging, PromptPolicies policies, IOptions<ServerOptions> server, TimeProvider time)
+internal sealed class CompletionEndpoint(
+    FormJudging judging, PromptPolicies policies, ConversationLimits limits, IOptions<ServerOptions> server, TimeProvider time)
 {
     /// <summary>Answers a request.</summary>
     public async Task<IResult> AnswerAsync(HttpContext context)
@@ -48,10 +49,10 @@ internal sealed class CompletionEndpoint(FormJudging judging, PromptPolicies pol
         if (root.Optional("prompt") is not { } prompt)
             throw ApiException.BadRequest("prompt is missing. Send a prompt in a Llama Guard's template.", "prompt");
         if (prompt.ValueKind == JsonValueKind.String)
-            return [ReadyPrompt.Parse(prompt.Text("prompt"))];
+            return [ReadyPrompt.Parse(prompt.Text("prompt"), limits)];
         var prompts = root.OptionalList("prompt", server.Value.MaxBatchInputs);
         return prompts.Count > 0 && prompts.All(text => text.ValueKind == JsonValueKind.String)
-            ? [.. prompts.Select(text => ReadyPrompt.Parse(text.Text("prompt")))]
+            ? [.. prompts.Select(text => ReadyPrompt.Parse(text.Text("prompt"), limits))]
             : throw ApiException.BadRequest("prompt is a list, but not of strings. Send texts: numbers of tokens are not read, for they could be special ones.", "prompt");
     }
 

@@ -26,8 +26,10 @@ internal sealed partial record ReadyPrompt(VerdictTask Task, IReadOnlyList<Promp
     private const string LiteralBreaks = "\\n\\n";
 
     /// <summary>Takes a prompt apart.</summary>
-    /// <exception cref="ApiException">It is of no known template.</exception>
-    public static ReadyPrompt Parse(string prompt)
+    /// <param name="prompt">The prompt.</param>
+    /// <param name="limits">How many lines the conversation may have, for each becomes a part; null: any number.</param>
+    /// <exception cref="ApiException">It is of no known template, or beyond a limit.</exception>
+    public static ReadyPrompt Parse(string prompt, ConversationLimits? limits = null)
     {
         var begin = prompt.IndexOf(Begin, StringComparison.Ordinal);
         var end = prompt.LastIndexOf(End, StringComparison.Ordinal);
@@ -42,7 +44,10 @@ internal sealed partial record ReadyPrompt(VerdictTask Task, IReadOnlyList<Promp
         if (head.Groups["role"].Value != tail.Groups["role"].Value || Markup(head) != Markup(tail))
             throw Unknown("names one role or markup before the conversation and another behind it");
         var task = head.Groups["role"].Value == "Agent" ? VerdictTask.ResponseClassification : VerdictTask.PromptClassification;
-        return new ReadyPrompt(task, ReadCategories(head.Groups["categories"].Value), ReadTurns(prompt[(begin + Begin.Length)..end], task));
+        var turns = prompt[(begin + Begin.Length)..end];
+        // Counted before any is kept: a body of nothing but line starts would become millions of objects.
+        limits?.CheckParts(Line().Count(turns));
+        return new ReadyPrompt(task, ReadCategories(head.Groups["categories"].Value), ReadTurns(turns, task));
     }
 
     private static string? Markup(Match match) => ((string[])["llama4", "llama3", "llama2"]).FirstOrDefault(name => match.Groups[name].Success);
