@@ -130,6 +130,13 @@ public sealed class GuardClassifier : IGuard
                     : $"The conversation has {rendered.Images.Count} images; {Capabilities.Model} takes at most {Capabilities.MaxImages}. Send fewer images, or set ImageLimit to LastOnly.");
     }
 
+    /// <summary>Every token of an answer to the default policy, rising: verdicts, codes, what stands between them and what ends them.</summary>
+    internal int[] AnswerTokens()
+    {
+        var grammar = _model.Grammar(Render(new Conversation([Turn.User("?")]), DefaultPolicy));
+        return [.. grammar.Tokens.Concat(grammar.Prefix).Concat(grammar.ListHead).Concat(grammar.NewlineTokens).Distinct().Order()];
+    }
+
     private async Task<(PromptSession Session, int Tokens, int ImageTokens)> ReadAsync(
         RenderedPrompt rendered, int[] answerPrefix, int[] firstTokens, CancellationToken cancellationToken)
     {

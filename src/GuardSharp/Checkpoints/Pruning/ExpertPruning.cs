@@ -11,7 +11,6 @@ namespace GuardSharp.Checkpoints.Pruning;
 /// <param name="folder">The source.</param>
 internal sealed class ExpertPruning(string folder)
 {
-    private const int PieceBytes = 16 << 20;
     private const string FeedForward = ".feed_forward.";
     private const string Shared = FeedForward + "shared_expert.";
 
@@ -40,7 +39,7 @@ internal sealed class ExpertPruning(string folder)
         WriteConfig(pending.Path);
         // The recorded hash is that of other weights.
         (manifest is null ? null : manifest with { WeightsSha256 = null })?.Write(pending.Path);
-        Copy(kept, pending.Path, progress, cancellationToken);
+        new PrunedWeights(progress, cancellationToken).Write(pending.Path, kept, ShardBytes);
         cancellationToken.ThrowIfCancellationRequested();
         pending.Commit();
         return record;
@@ -71,9 +70,9 @@ internal sealed class ExpertPruning(string folder)
         }
     }
 
-    private static (List<(TensorEntry Source, string Name)> Kept, ExpertPruningRecord Record) Plan(Checkpoint checkpoint)
+    private static (List<PrunedTensor> Kept, ExpertPruningRecord Record) Plan(Checkpoint checkpoint)
     {
-        var kept = new List<(TensorEntry, string)>();
+        var kept = new List<PrunedTensor>();
         var renamed = new SortedDictionary<string, string>(StringComparer.Ordinal);
         var dropped = new List<string>();
         foreach (var tensor in checkpoint.Tensors.OrderBy(tensor => tensor.Name, StringComparer.Ordinal))
@@ -90,33 +89,11 @@ internal sealed class ExpertPruning(string folder)
                 renamed.Add(tensor.Name, name);
             }
 
-            kept.Add((tensor, name));
+            kept.Add(new PrunedTensor(tensor, name));
         }
 
         return (kept, new ExpertPruningRecord(renamed, dropped, kept.Count - renamed.Count));
     }
-
-    private void Copy(List<(TensorEntry Source, string Name)> kept, string target, Action<long, long> progress, CancellationToken cancellationToken)
-    {
-        var plan = ShardPlan.Of(kept.Select(tensor => new TensorPlan(tensor.Name, tensor.Source.Type, tensor.Source.Shape)), ShardBytes);
-        var (done, total) = (0L, plan.Bytes);
-        using var writer = new ShardedWriter(target, plan, new Dictionary<string, string> { ["format"] = "pt" });
-        foreach (var (source, name) in kept)
-        {
-            for (long offset = 0; offset < source.Bytes; offset += PieceBytes)
-            {
-                cancellationToken.ThrowIfCancellationRequested();
-                var piece = Piece(source, offset);
-                writer.Append(name, piece);
-                progress(done += piece.Length, total);
-            }
-        }
-
-        writer.Commit();
-    }
-
-    private static unsafe ReadOnlySpan<byte> Piece(TensorEntry source, long offset) =>
-        new((byte*)source.Data + offset, (int)Math.Min(PieceBytes, source.Bytes - offset));
 
     /// <summary>Everything stays but what says that there are experts.</summary>
     private void WriteConfig(string target)
