@@ -73,11 +73,11 @@ internal sealed record TrainingConfig
 /// <summary>Which rows are learned from, and how often each kind is seen.</summary>
 internal sealed record DataConfig
 {
-    /// <summary>The rows to learn from.</summary>
-    public required string Train { get; init; }
+    /// <summary>The files of rows to learn from.</summary>
+    public required IReadOnlyList<string> Train { get; init; }
 
     /// <summary>The rows that choose between runs and set threshold and temperature. Never learned from.</summary>
-    public required string Dev { get; init; }
+    public required IReadOnlyList<string> Dev { get; init; }
 
     /// <summary>Rows written by these models are left out: their licences do not fit the weights'.</summary>
     public IReadOnlyList<string> ExcludeWrittenBy { get; init; } = [];
@@ -112,6 +112,12 @@ internal sealed record PretrainedConfig
 
     /// <summary>Longest English text in characters that the teacher judges.</summary>
     public int TeacherCharacters { get; init; } = 300;
+
+    /// <summary>
+    /// Share of the word teacher in the joint verdict, on the scale of logits, where the sentence encoder has one as well (sources with 50 rows of
+    /// each verdict choose their own share by what ranks them best); elsewhere it speaks alone. Negative: no word teacher.
+    /// </summary>
+    public double WordShare { get; init; } = 0.5;
 
     /// <summary>Standard deviation of the composed embeddings.</summary>
     public double Deviation { get; init; } = 0.5;
@@ -159,6 +165,9 @@ internal sealed record LossConfig
 
     /// <summary>Share of the teacher's verdict in the target, where there is one.</summary>
     public double Teacher { get; init; } = 0.5;
+
+    /// <summary>Share of the teachers' distribution in the target of the first category; where no category is labelled it is the whole target. 0: none.</summary>
+    public double CategoryTeacher { get; init; } = 0.5;
 
     /// <summary>Share of the target spread over both verdicts.</summary>
     public double Smoothing { get; init; } = 0.04;

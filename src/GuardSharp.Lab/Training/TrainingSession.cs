@@ -3,6 +3,7 @@ using GuardSharp.Evaluation.Datasets;
 using GuardSharp.Lab.Training.Pretrained;
 using GuardSharp.Lab.Training.Rows;
 using GuardSharp.Lab.Training.Text;
+using GuardSharp.Lab.Training.Words;
 using GuardSharp.Tokenization;
 using TorchSharp;
 
@@ -16,7 +17,8 @@ internal sealed class TrainingSession(TrainingConfig config, Action<string> repo
     /// <summary>Trains to the end of the schedule, or until it is cancelled; then the state is saved.</summary>
     /// <param name="resume">Whether to go on from the output folder's state.</param>
     /// <param name="cancellation">Stops after the step in progress.</param>
-    public void Run(bool resume, CancellationToken cancellation)
+    /// <param name="maxSteps">Stops without a model after so many steps of the whole schedule; null: at its end.</param>
+    public void Run(bool resume, CancellationToken cancellation, int? maxSteps = null)
     {
         torch.set_num_threads(config.Threads);
         torch.random.manual_seed(config.Seed);
@@ -32,17 +34,20 @@ internal sealed class TrainingSession(TrainingConfig config, Action<string> repo
         TokenizerLearning.Ensure(tokenizerFile, rows.Train, architecture.Text.VocabularySize, config.Seed);
         var tokenizer = TokenizerFile.Load(tokenizerFile);
         var encoder = new ExampleEncoder(tokenizer, config.Data.MaxTokens, config.Data.MaxResponseTokens);
-        var examples = rows.Train.Select((row, index) => encoder.Encode(index, row)).ToArray();
-
         using var network = new TextNetwork(architecture, config.Seed);
         network.Ops.BFloat16Products = config.BFloat16Products;
         var teacher = Pretrain(network, rows.Train, mixture, tokenizer);
+        var examples = rows.Train.Select((row, index) => encoder.Encode(index, row, Guess(teacher, index))).ToArray();
         var run = new TextRun(config, folder, network, encoder, mixture, examples);
         using var trainer = new TextTrainer(run, teacher, DevEvaluation.Of(rows.Dev, tokenizer), report);
-        trainer.Run(resume, best => ModelFolder.Write(Path.Combine(folder.Path, "model"), config, network, tokenizerFile, best), cancellation);
+        trainer.Run(resume, best => ModelFolder.Write(Path.Combine(folder.Path, "model"), config, network, tokenizerFile, best), cancellation, maxSteps);
     }
 
-    /// <summary>Sets the first embeddings and asks the teacher about every row that will be seen.</summary>
+    /// <summary>The likeliest category of a row, where the teachers name one.</summary>
+    private static int? Guess(TeacherKnowledge? teacher, int row) =>
+        teacher?.Opinions.Categories[row] is { } categories ? Array.IndexOf(categories, categories.Max()) + 1 : null;
+
+    /// <summary>Sets the first embeddings and asks the teachers about every row that will be seen.</summary>
     private TeacherKnowledge? Pretrain(TextNetwork network, IReadOnlyList<TrainingRow> rows, Mixture mixture, BpeTokenizer tokenizer)
     {
         if (config.Pretrained is not { } pretrained)
@@ -58,6 +63,15 @@ internal sealed class TrainingSession(TrainingConfig config, Action<string> repo
         report($"embedding: {known.Count(isKnown => isKnown)} of {known.Length} tokens start from pretrained vectors, {translated} more from their translations");
         var seen = TextTrainer.EpochsOf(config, mixture).SelectMany(mixture.DrawEpoch).ToHashSet();
         var cache = Path.Combine(Path.GetDirectoryName(Path.GetFullPath(config.Output))!, "cache", "use-lite.vectors");
-        return new SentenceTeacher(encoder, config.Seed, pretrained.TeacherCharacters).Teach(rows, mixture, seen, cache, report);
+        var sentences = new SentenceTeacher(encoder, config.Seed, pretrained.TeacherCharacters).Teach(rows, mixture, seen, cache, report);
+        TeacherPanel.Report("sentence teacher", rows, sentences.Opinions, report);
+        if (pretrained.WordShare < 0)
+            return sentences;
+        var labelled = Enumerable.Range(0, rows.Count).Where(row => rows[row].Source != OpinionRows.Source && (seen.Contains(row) || !TrainingRow.IsOwn(rows[row].Source))).ToArray();
+        var words = new WordTeacher(config.Seed, report).Teach(rows, labelled);
+        TeacherPanel.Report("word teacher", rows, words, report);
+        var joint = TeacherPanel.Join(rows, sentences.Opinions, words, pretrained.WordShare);
+        TeacherPanel.Report("both", rows, joint, report);
+        return sentences with { Opinions = joint };
     }
 }

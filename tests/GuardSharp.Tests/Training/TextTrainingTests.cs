@@ -53,7 +53,7 @@ public sealed class TextTrainingTests
         Version = "0",
         Architecture = Path.Combine(folder.Path, "config.json"),
         Output = Path.Combine(folder.Path, "run"),
-        Data = new DataConfig { Train = "", Dev = "", BatchTokens = 128 },
+        Data = new DataConfig { Train = [], Dev = [], BatchTokens = 128 },
         Optimiser = new OptimiserConfig { Rows = rows, LearningRate = 5e-3, EmbeddingLearningRate = 5e-3, AverageDecay = average },
         Losses = new LossConfig { NegativeTokens = 16 },
         EvaluateEveryRows = 100_000,

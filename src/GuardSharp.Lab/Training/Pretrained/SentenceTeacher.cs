@@ -1,16 +1,16 @@
 using GuardSharp.Evaluation.Datasets;
-using GuardSharp.Evaluation.Metrics;
 using GuardSharp.Lab.Training.Rows;
+using GuardSharp.Lab.Training.Words;
 using static TorchSharp.torch;
 using static TorchSharp.torch.nn;
 
 namespace GuardSharp.Lab.Training.Pretrained;
 
-/// <summary>What the teacher says about the rows.</summary>
+/// <summary>What the teachers say about the rows.</summary>
 /// <param name="Vectors">Sentence vectors of the distinct English texts: [V, 512].</param>
 /// <param name="VectorOf">For each row the vector of its judged text or of its English translation, or -1.</param>
-/// <param name="Unsafe">For each row the teacher's probability of unsafe, from a head that did not see the row; NaN where it has none.</param>
-internal sealed record TeacherKnowledge(Tensor Vectors, int[] VectorOf, float[] Unsafe);
+/// <param name="Opinions">Verdicts and categories, from heads that did not see the row.</param>
+internal sealed record TeacherKnowledge(Tensor Vectors, int[] VectorOf, TeacherOpinions Opinions);
 
 /// <summary>
 /// A frozen English sentence encoder with a small network on top, trained on the labels in five parts: each part is judged by the head
@@ -22,6 +22,8 @@ internal sealed record TeacherKnowledge(Tensor Vectors, int[] VectorOf, float[] 
 internal sealed class SentenceTeacher(UseLiteEncoder encoder, int seed, int maxCharacters)
 {
     private const int Folds = 5;
+    private const int VerdictEpochs = 4;
+    private const int CategoryEpochs = 12; // few rows name a category
     private const int BatchTexts = 64;
     private const int HiddenSize = 256;
 
@@ -91,58 +93,59 @@ internal sealed class SentenceTeacher(UseLiteEncoder encoder, int seed, int maxC
         return tensor(texts.SelectMany(text => cache.Find(text)!).ToArray(), [texts.Count, UseLiteEncoder.VectorSize]);
     }
 
-    private float[] Judge(IReadOnlyList<TrainingRow> rows, Mixture mixture, Tensor vectors, int[] vectorOf, Action<string> report)
+    private TeacherOpinions Judge(IReadOnlyList<TrainingRow> rows, Mixture mixture, Tensor vectors, int[] vectorOf, Action<string> report)
     {
-        var verdicts = new float[rows.Count];
-        Array.Fill(verdicts, float.NaN);
+        var opinions = new TeacherOpinions(new float[rows.Count], new float[rows.Count][]);
+        Array.Fill(opinions.Unsafe, float.NaN);
         var fold = vectorOf.Select(vector => vector % Folds).ToArray(); // the same text, or a translation, is in one part
-        var mixed = mixture.DrawEpoch(new Random(seed)).Where(row => vectorOf[row] >= 0 && rows[row].Language == "en" && !rows[row].IsResponse && rows[row].Source != OpinionRows.Source).ToArray();
+        bool IsEnglish(int row) => vectorOf[row] >= 0 && rows[row].Language == "en" && !rows[row].IsResponse && rows[row].Source != OpinionRows.Source;
+        var mixed = mixture.DrawEpoch(new Random(seed)).Where(IsEnglish).ToArray();
+        var named = mixed.Where(row => rows[row].Categories.Count > 0).ToArray();
         for (var part = 0; part < Folds; part++)
         {
             using var scope = NewDisposeScope();
-            using var head = Head();
-            Train(head, rows, [.. mixed.Where(row => fold[row] != part)], vectors, vectorOf);
             var judged = Enumerable.Range(0, rows.Count).Where(row => fold[row] == part && vectorOf[row] >= 0 && !rows[row].IsResponse).ToArray();
+            using var verdict = Head(1);
+            Train(verdict, VerdictEpochs, [.. mixed.Where(row => fold[row] != part)], vectors, vectorOf, (head, input, batch) => functional.binary_cross_entropy_with_logits(
+                head.call(input).squeeze(1), tensor(batch.Select(row => rows[row].Unsafe ? 1f : 0f).ToArray())));
+            using var category = Head(CategoryTargets.Count);
+            Train(category, CategoryEpochs, [.. named.Where(row => fold[row] != part)], vectors, vectorOf, (head, input, batch) => functional.cross_entropy(
+                head.call(input), tensor(batch.SelectMany(row => CategoryTargets.Of(rows[row])).ToArray(), [batch.Length, CategoryTargets.Count])));
             using var frozen = no_grad();
-            head.eval();
-            var output = head.call(vectors.index_select(0, tensor(judged.Select(row => (long)vectorOf[row]).ToArray()))).sigmoid().data<float>().ToArray();
-            for (var row = 0; row < judged.Length; row++)
-                verdicts[judged[row]] = output[row];
+            var input = vectors.index_select(0, tensor(judged.Select(row => (long)vectorOf[row]).ToArray()));
+            verdict.eval();
+            category.eval();
+            var verdicts = verdict.call(input).sigmoid().data<float>().ToArray();
+            var categories = category.call(input).softmax(1).data<float>().ToArray();
+            for (var at = 0; at < judged.Length; at++)
+            {
+                opinions.Unsafe[judged[at]] = verdicts[at];
+                if (rows[judged[at]].Unsafe)
+                    opinions.Categories[judged[at]] = categories[(at * CategoryTargets.Count)..((at + 1) * CategoryTargets.Count)];
+            }
+
             report($"teacher: part {part + 1} of {Folds} judged");
         }
 
-        ReportRanking(rows, verdicts, report);
-        return verdicts;
+        return opinions;
     }
 
-    /// <summary>How well the teacher ranks rows it did not see: a broken teacher shows here.</summary>
-    private static void ReportRanking(IReadOnlyList<TrainingRow> rows, float[] verdicts, Action<string> report)
-    {
-        var judged = rows.Index().Where(entry => entry.Item.Language == "en" && !float.IsNaN(verdicts[entry.Index])).GroupBy(entry => entry.Item.Source)
-            .Where(source => source.Any(entry => entry.Item.Unsafe) && source.Any(entry => !entry.Item.Unsafe));
-        report("teacher: AUROC " + string.Join(", ", judged.Select(source =>
-            $"{source.Key} {BinaryMetrics.Of([.. source.Select(entry => entry.Item.Unsafe)], [.. source.Select(entry => (double)verdicts[entry.Index])], 0.5).Auroc:F3}")));
-    }
+    private static TorchSharp.Modules.Sequential Head(int outputs) => Sequential(
+        Linear(UseLiteEncoder.VectorSize, HiddenSize), ReLU(), Dropout(0.3), Linear(HiddenSize, outputs));
 
-    private static TorchSharp.Modules.Sequential Head() => Sequential(
-        Linear(UseLiteEncoder.VectorSize, HiddenSize), ReLU(), Dropout(0.3), Linear(HiddenSize, 1));
-
-    private void Train(TorchSharp.Modules.Sequential head, IReadOnlyList<TrainingRow> rows, int[] examples, Tensor vectors, int[] vectorOf)
+    private void Train(TorchSharp.Modules.Sequential head, int epochs, int[] examples, Tensor vectors, int[] vectorOf, Func<TorchSharp.Modules.Sequential, Tensor, int[], Tensor> loss)
     {
-        const int Epochs = 4;
         const int BatchRows = 128;
         using var optimiser = optim.AdamW(head.parameters(), lr: 1e-3, weight_decay: 0.05);
         var random = new Random(seed);
-        for (var epoch = 0; epoch < Epochs; epoch++)
+        for (var epoch = 0; epoch < epochs; epoch++)
         {
             random.Shuffle(examples);
             foreach (var batch in examples.Chunk(BatchRows))
             {
                 using var scope = NewDisposeScope();
-                var input = vectors.index_select(0, tensor(batch.Select(row => (long)vectorOf[row]).ToArray()));
-                var truth = tensor(batch.Select(row => rows[row].Unsafe ? 1f : 0f).ToArray());
                 optimiser.zero_grad();
-                functional.binary_cross_entropy_with_logits(head.call(input).squeeze(1), truth).backward();
+                loss(head, vectors.index_select(0, tensor(batch.Select(row => (long)vectorOf[row]).ToArray())), batch).backward();
                 optimiser.step();
             }
         }

@@ -32,6 +32,12 @@ internal sealed record TrainingRow(
     /// <summary>The source name of whole sentences among them: fewer, and seen more often.</summary>
     public const string SentenceSource = "sentences";
 
+    /// <summary>The source name of the rows in models/training that this project wrote itself: safe and unsafe look-alikes, half of them for development alone.</summary>
+    public const string WrittenSource = "written";
+
+    /// <summary>True for sources put together from our own tables; their rows are many and alike.</summary>
+    public static bool IsOwn(string source) => source is PhraseSource or SentenceSource or "remarks" or "replies";
+
     /// <summary>The text of a turn, its parts joined by a blank.</summary>
     public static string TextOf(Turn turn) => string.Join(' ', turn.Parts.OfType<TextPart>().Select(part => part.Text));
 }

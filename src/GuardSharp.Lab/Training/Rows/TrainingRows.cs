@@ -8,17 +8,17 @@ namespace GuardSharp.Lab.Training.Rows;
 /// <param name="Dev">Development rows.</param>
 internal sealed record TrainingRows(IReadOnlyList<TrainingRow> Train, IReadOnlyList<TrainingRow> Dev)
 {
-    /// <summary>Reads both files; leaves out of training what the licence forbids and what stands nearly the same among the development rows.</summary>
+    /// <summary>Reads the files; leaves out of training what the licence forbids and what stands nearly the same among the development rows.</summary>
     /// <param name="config">Files and limits.</param>
     /// <param name="report">Progress lines.</param>
     public static TrainingRows Load(DataConfig config, Action<string> report)
     {
-        var dev = TrainingRowReader.Read(config.Dev);
+        var dev = config.Dev.SelectMany(TrainingRowReader.Read).ToList();
         var known = new NearDuplicates();
         foreach (var row in dev)
             known.Add(row.LastText);
 
-        var all = TrainingRowReader.Read(config.Train);
+        var all = config.Train.SelectMany(TrainingRowReader.Read).ToList();
         var licensed = all.Where(row => row.WrittenBy is null || !config.ExcludeWrittenBy.Contains(row.WrittenBy)).ToList();
         var clean = licensed.Where(row => known.Nearest(row.LastText) < config.NearDuplicate).ToList();
         // Our own texts were written without a look at the development rows; by chance one may come near all the same.

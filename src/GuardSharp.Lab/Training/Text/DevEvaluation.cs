@@ -1,5 +1,6 @@
 using GuardSharp.Evaluation.Metrics;
 using GuardSharp.Lab.Training.Rows;
+using GuardSharp.Lab.Training.Words;
 using GuardSharp.Tokenization;
 
 namespace GuardSharp.Lab.Training.Text;
@@ -8,18 +9,19 @@ namespace GuardSharp.Lab.Training.Text;
 /// <param name="Auroc">AUROC of each source with at least 50 rows of each class, and of JailbreakBench responses.</param>
 /// <param name="MeanAuroc">Mean over the sources with at least 50 rows of each class.</param>
 /// <param name="Temperature">Divisor of the logit difference with the least negative log-likelihood, every source and class weighing the same.</param>
-/// <param name="Threshold">Probability (after the temperature) at which the means over sources of recall and, weighing a quarter more, of specificity are best.</param>
+/// <param name="Threshold">Probability (after the temperature) at which the means over sources of recall and, weighing a quarter more, of specificity are best, among those that keep false positives on our own safe rows at 5 % or less in each language.</param>
+/// <param name="Categories">Share of rows whose first named category is a labelled one, for each language of the sources made to test categories.</param>
 /// <param name="Recall">Mean over sources with unsafe rows at the threshold.</param>
 /// <param name="Specificity">Mean over sources with safe rows at the threshold.</param>
 internal sealed record DevReport(
-    IReadOnlyDictionary<string, double> Auroc, double MeanAuroc, double Temperature, double Threshold, double Recall, double Specificity)
+    IReadOnlyDictionary<string, double> Auroc, double MeanAuroc, IReadOnlyDictionary<string, double> Categories, double Temperature, double Threshold, double Recall, double Specificity)
 {
     /// <summary>What decides between runs: the mean of the sources, moderation and responses once more each.</summary>
     public double Choice => (MeanAuroc + Auroc.GetValueOrDefault("openai-moderation") + Auroc.GetValueOrDefault("jbb-artifacts")) / 3;
 
     /// <summary>One line.</summary>
     public override string ToString() =>
-        $"mean AUROC {MeanAuroc:F3} ({string.Join(", ", Auroc.Select(pair => $"{pair.Key} {pair.Value:F3}"))}); recall {Recall:F2}, specificity {Specificity:F2} at {Threshold:F2}, temperature {Temperature:F2}";
+        $"mean AUROC {MeanAuroc:F3} ({string.Join(", ", Auroc.Select(pair => $"{pair.Key} {pair.Value:F3}"))}); right categories {string.Join(", ", Categories.Select(pair => $"{pair.Key} {pair.Value:F2}"))}; recall {Recall:F2}, specificity {Specificity:F2} at {Threshold:F2}, temperature {Temperature:F2}";
 }
 
 /// <summary>Scores the development rows and finds temperature and threshold on them.</summary>
@@ -33,6 +35,12 @@ internal sealed class DevEvaluation(IReadOnlyList<TrainingRow> rows, IReadOnlyLi
 
     /// <summary>Development prompts are cut here: the few longer ones would cost as much as all others.</summary>
     private const int MaxTokens = 768;
+
+    /// <summary>Safe rows of our own in a language from which on their false positives bound the threshold.</summary>
+    private const int MinWrittenSafe = 100;
+
+    /// <summary>Highest share of false positives among them.</summary>
+    private const double MaxFalsePositives = 0.05;
 
     /// <summary>Between thresholds that do about as well, the one that troubles harmless texts less.</summary>
     private const double SpecificityWeight = 1.25;
@@ -48,7 +56,33 @@ internal sealed class DevEvaluation(IReadOnlyList<TrainingRow> rows, IReadOnlyLi
     }
 
     /// <summary>Judges all rows.</summary>
-    public DevReport Run(TextNetwork network, ExampleEncoder encoder) => Report(Score(network, encoder));
+    public DevReport Run(TextNetwork network, ExampleEncoder encoder) => Report(Score(network, encoder), Categories(network, encoder));
+
+    /// <summary>Which category the network names first, given that it says unsafe.</summary>
+    private SortedDictionary<string, double> Categories(TextNetwork network, ExampleEncoder encoder)
+    {
+        network.Ops.Gradients = false;
+        var asked = examples.Where(example => rows[example.Row].Source is "ailuminate" or "catqa" && example.Targets.Length > ExampleEncoder.FirstCategory).ToList();
+        var right = new Dictionary<TrainingExample, bool>(ReferenceEqualityComparer.Instance);
+        foreach (var batch in BatchPlanner.Plan(asked, BatchTokens, new Random(0)).Where(batch => batch.Length > 0))
+        {
+            using var scope = network.Ops.Scope();
+            var hidden = network.Forward(batch, promptsOnly: false);
+            var end = 0;
+            int[] places = [.. batch.Select(example => (end += example.Ids.Length) - example.Ids.Length + example.PromptLength - 1 + ExampleEncoder.FirstCategory)];
+            var values = new float[batch.Length * CategoryTargets.Count];
+            network.Ops.Read(network.Network.Logits(network.Network.Final(hidden, places), encoder.CategoryNumbers), values);
+            foreach (var (index, example) in batch.Index())
+            {
+                var scores = values.AsSpan(index * CategoryTargets.Count, CategoryTargets.Count).ToArray();
+                right[example] = rows[example.Row].Categories.Contains($"S{Array.IndexOf(scores, scores.Max()) + 1}");
+            }
+        }
+
+        network.Ops.Gradients = true;
+        return new SortedDictionary<string, double>(asked.GroupBy(example => $"{rows[example.Row].Source} {rows[example.Row].Language}")
+            .ToDictionary(group => group.Key, group => group.Average(example => right[example] ? 1.0 : 0)));
+    }
 
     /// <summary>logit(unsafe) - logit(safe) of every example.</summary>
     private double[] Score(TextNetwork network, ExampleEncoder encoder)
@@ -73,7 +107,7 @@ internal sealed class DevEvaluation(IReadOnlyList<TrainingRow> rows, IReadOnlyLi
         return scores;
     }
 
-    private DevReport Report(double[] scores)
+    private DevReport Report(double[] scores, IReadOnlyDictionary<string, double> categories)
     {
         var bySource = Enumerable.Range(0, scores.Length).GroupBy(index => rows[examples[index].Row].Source).ToDictionary(group => group.Key, group => group.ToArray());
         var auroc = new SortedDictionary<string, double>();
@@ -87,14 +121,14 @@ internal sealed class DevEvaluation(IReadOnlyList<TrainingRow> rows, IReadOnlyLi
             if (!enough && source != "jbb-artifacts")
                 continue;
             auroc[source] = BinaryMetrics.Of([.. members.Select(index => examples[index].Unsafe)], [.. members.Select(index => scores[index])], 0).Auroc!.Value;
-            if (enough)
+            if (enough && source != TrainingRow.WrittenSource) // our own rows say what false positives are, not how we compare
                 balanced.Add(auroc[source]);
         }
 
         var weights = Weights(bySource);
         var temperature = BestTemperature(scores, weights);
         var (threshold, recall, specificity) = BestThreshold([.. scores.Select(score => 1 / (1 + Math.Exp(-score / temperature)))], weights);
-        return new DevReport(auroc, balanced.DefaultIfEmpty(0).Average(), temperature, threshold, recall, specificity);
+        return new DevReport(auroc, balanced.DefaultIfEmpty(0).Average(), categories, temperature, threshold, recall, specificity);
     }
 
     /// <summary>Every source counts the same within a class, and both classes the same: bulk sources decide nothing.</summary>
@@ -118,10 +152,25 @@ internal sealed class DevEvaluation(IReadOnlyList<TrainingRow> rows, IReadOnlyLi
         Enumerable.Range(-10, 31).Select(step => Math.Pow(1.15, step)).MinBy(temperature => Enumerable.Range(0, scores.Length)
             .Sum(index => weights[index] * Math.Log(1 + Math.Exp((examples[index].Unsafe ? -1 : 1) * scores[index] / temperature))));
 
+    /// <summary>The lowest threshold at which in no language more than 5 % of the safe rows of our own are taken for unsafe; 0.1 at least.</summary>
+    private double LowestThreshold(double[] probabilities)
+    {
+        var lowest = 0.1;
+        foreach (var language in Enumerable.Range(0, probabilities.Length).Where(index => !examples[index].Unsafe && rows[examples[index].Row].Source == TrainingRow.WrittenSource)
+            .GroupBy(index => rows[examples[index].Row].Language).Where(group => group.Count() >= MinWrittenSafe))
+        {
+            var ordered = language.Select(index => probabilities[index]).OrderDescending().ToArray();
+            lowest = Math.Max(lowest, Math.Ceiling((ordered[(int)(ordered.Length * MaxFalsePositives)] + 1e-6) * 100) / 100);
+        }
+
+        return lowest;
+    }
+
     private (double Threshold, double Recall, double Specificity) BestThreshold(double[] probabilities, double[] weights)
     {
+        var lowest = LowestThreshold(probabilities);
         var best = (Threshold: 0.5, Recall: -1.0, Specificity: 0.0);
-        for (var threshold = 0.1; threshold < 0.91; threshold += 0.01)
+        for (var threshold = Math.Min(lowest, 0.9); threshold < 0.91; threshold += 0.01)
         {
             var (recall, specificity) = (0.0, 0.0);
             for (var index = 0; index < probabilities.Length; index++)

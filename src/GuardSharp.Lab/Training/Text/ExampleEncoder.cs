@@ -1,5 +1,6 @@
 using GuardSharp.Conversations;
 using GuardSharp.Lab.Training.Rows;
+using GuardSharp.Lab.Training.Words;
 using GuardSharp.Policies;
 using GuardSharp.Prompts;
 using GuardSharp.Tokenization;
@@ -27,8 +28,17 @@ internal sealed class ExampleEncoder(ITokenizer tokenizer, int maxTokens, int ma
     /// <summary>The id of <c>unsafe</c>.</summary>
     public int Unsafe { get; } = Single(tokenizer, "unsafe");
 
+    /// <summary>Where in the targets of an unsafe row the first category's number stands: after the verdict, the line break and the letter S.</summary>
+    public const int FirstCategory = 3;
+
+    /// <summary>The tokens of the numbers 1 to 14, in order.</summary>
+    public int[] CategoryNumbers { get; } = [.. Enumerable.Range(1, CategoryTargets.Count).Select(code => Number(tokenizer, code))];
+
     /// <summary>The row as an example, or null when the prompt cannot express it (an empty message).</summary>
-    public TrainingExample? Encode(int index, TrainingRow row)
+    /// <param name="index">The row's index.</param>
+    /// <param name="row">The row.</param>
+    /// <param name="guess">The likeliest category (1 to 14) of an unsafe row that has none, whose distribution is learned; null: nothing after the verdict is.</param>
+    public TrainingExample? Encode(int index, TrainingRow row, int? guess = null)
     {
         RenderedPrompt prompt;
         try
@@ -60,7 +70,7 @@ internal sealed class ExampleEncoder(ITokenizer tokenizer, int maxTokens, int ma
         if (ids.Count > limit)
             judged = Cut(ids, judged, end, limit);
 
-        var answer = Answer(row, end);
+        var answer = Answer(row, end, guess);
         return new TrainingExample(index, [.. ids, .. answer[..^1]], ids.Count, answer, judged, Math.Max(1, ids.Count - 1 - judged), row.Unsafe, row.Source == OpinionRows.Source);
     }
 
@@ -81,15 +91,21 @@ internal sealed class ExampleEncoder(ITokenizer tokenizer, int maxTokens, int ma
         return judged - fromContext;
     }
 
-    private int[] Answer(TrainingRow row, int end)
+    private int[] Answer(TrainingRow row, int end, int? guess)
     {
         if (row.Source == OpinionRows.Source)
             return [Safe]; // the place of the verdict; what follows it is unknown
         if (!row.Unsafe)
             return [Safe, end];
-        if (row.Categories.Count == 0)
-            return [Unsafe];
         var ids = new List<int>();
+        if (row.Categories.Count == 0)
+        {
+            if (guess is null)
+                return [Unsafe];
+            tokenizer.Encode($"unsafe\nS{guess}", ids);
+            return [.. ids]; // whether a second category follows is unknown
+        }
+
         tokenizer.Encode($"unsafe\n{string.Join(',', row.Categories)}", ids);
         return [.. ids, end];
     }
@@ -114,6 +130,15 @@ internal sealed class ExampleEncoder(ITokenizer tokenizer, int maxTokens, int ma
         var ids = new List<int>();
         tokenizer.Encode(word, ids);
         return ids.Count == 1 ? ids[0] : throw new TrainingException($"The tokenizer cuts \"{word}\" into {ids.Count} tokens; the verdict must be one.");
+    }
+
+    private static int Number(ITokenizer tokenizer, int code)
+    {
+        var ids = new List<int>();
+        tokenizer.Encode($"unsafe\nS{code}", ids);
+        return ids.Count == FirstCategory + 1
+            ? ids[^1]
+            : throw new TrainingException($"The tokenizer cuts \"unsafe\\nS{code}\" into {ids.Count} tokens; the number of a category must be the fourth and last.");
     }
 
     private static int[] FindAnswerTokens(ITokenizer tokenizer)

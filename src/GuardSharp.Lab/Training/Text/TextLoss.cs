@@ -1,4 +1,5 @@
 using GuardSharp.Lab.Training.Pretrained;
+using GuardSharp.Lab.Training.Words;
 using GuardSharp.Torch;
 using static TorchSharp.torch;
 using Tensor = TorchSharp.torch.Tensor;
@@ -79,7 +80,7 @@ internal sealed class TextLoss : IDisposable
     private float Target(TrainingExample example)
     {
         var target = example.Unsafe ? 1.0 : 0.0;
-        if (_teacher is not null && _teacher.Unsafe[example.Row] is var opinion && !float.IsNaN(opinion))
+        if (_teacher is not null && _teacher.Opinions.Unsafe[example.Row] is var opinion && !float.IsNaN(opinion))
         {
             var share = example.OpinionOnly ? 1 : _config.Teacher;
             target = ((1 - share) * target) + (share * opinion);
@@ -133,11 +134,43 @@ internal sealed class TextLoss : IDisposable
         var at0 = logs.index_select(0, tensor(verdicts.ToArray()));                                     // [B, C]
         var unsafeTarget = tensor(batch.Select(Target).ToArray());
         var verdict = -((at0.select(1, place[_encoder.Unsafe]) * unsafeTarget) + (at0.select(1, place[_encoder.Safe]) * (1 - unsafeTarget))).mean();
-        var rest = Enumerable.Range(0, rows.Count).Select(row => (long)row).Except(verdicts).ToArray();
+        var (firsts, distributions) = FirstCategories(batch, verdicts);
+        var rest = Enumerable.Range(0, rows.Count).Select(row => (long)row).Except(verdicts).Except(firsts).ToArray();
         var categories = rest.Length == 0
             ? zeros(1).squeeze(0)
             : nn.functional.nll_loss(logs.index_select(0, tensor(rest)), tensor(rest.Select(row => wanted[(int)row]).ToArray()));
+        if (firsts.Length > 0)
+        {
+            var numbers = tensor(_encoder.CategoryNumbers.Select(token => place[token]).ToArray());
+            var soft = tensor(distributions, [firsts.Length, CategoryTargets.Count]);
+            categories -= (logs.index_select(0, tensor(firsts)).index_select(1, numbers) * soft).sum(1).mean();
+        }
+
         return (verdict, categories);
+    }
+
+    /// <summary>
+    /// Rows of the first category's number, where the teachers have a distribution for it, and what to learn there: label and teachers mixed. The
+    /// name of the category is most of what the list says, so it weighs as much as all the rest.
+    /// </summary>
+    private (long[] Rows, float[] Distributions) FirstCategories(IReadOnlyList<TrainingExample> batch, List<long> verdicts)
+    {
+        var rows = new List<long>();
+        var distributions = new List<float>();
+        if (_teacher is null || _config.CategoryTeacher <= 0)
+            return ([], []);
+        foreach (var (index, example) in batch.Index())
+        {
+            if (example.Targets.Length <= ExampleEncoder.FirstCategory || _teacher.Opinions.Categories[example.Row] is not { } opinion)
+                continue;
+            var labelled = Array.IndexOf(_encoder.CategoryNumbers, example.Targets[ExampleEncoder.FirstCategory]);
+            var isGuess = example.Targets.Length == ExampleEncoder.FirstCategory + 1;
+            var share = isGuess ? 1 : (float)_config.CategoryTeacher;
+            rows.Add(verdicts[index] + ExampleEncoder.FirstCategory);
+            distributions.AddRange(opinion.Select((value, code) => (share * value) + (code == labelled && !isGuess ? 1 - share : 0)));
+        }
+
+        return ([.. rows], [.. distributions]);
     }
 
     private Tensor VectorLoss(Tensor read, IReadOnlyList<TrainingExample> batch)

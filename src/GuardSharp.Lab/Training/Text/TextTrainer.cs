@@ -18,6 +18,9 @@ internal sealed record TextRun(
 /// <summary>The loop: batches, loss, step, evaluation, state. Goes on where an earlier run stopped.</summary>
 internal sealed class TextTrainer : IDisposable
 {
+    /// <summary>So many losses are logged one by one: a second run of the same seed must repeat them.</summary>
+    private const int LoggedSteps = 50;
+
     private readonly TextRun _run;
     private readonly TextLoss _loss;
     private readonly LazyAdamW _optimiser;
@@ -49,7 +52,8 @@ internal sealed class TextTrainer : IDisposable
     /// <param name="resume">Whether to go on from the folder's state.</param>
     /// <param name="improved">Called with the report while the network holds the best weights.</param>
     /// <param name="cancellation">Stops after the step in progress; the state is saved.</param>
-    public void Run(bool resume, Action<DevReport> improved, CancellationToken cancellation)
+    /// <param name="maxSteps">Stops without evaluation or state after so many steps of the whole schedule; null: at its end.</param>
+    public void Run(bool resume, Action<DevReport> improved, CancellationToken cancellation, int? maxSteps = null)
     {
         if (resume && _run.Folder.Load(StateTensors()) is { } state)
         {
@@ -67,6 +71,8 @@ internal sealed class TextTrainer : IDisposable
                 Step(batch);
                 _safePoint.Pass();
                 _state = _state with { Batch = _state.Batch + 1, RowsSeen = _state.RowsSeen + batch.Length, Steps = _optimiser.StepsDone };
+                if (_state.Steps >= maxSteps)
+                    return;
                 var done = _state.RowsSeen >= _run.Config.Optimiser.Rows || cancellation.IsCancellationRequested;
                 if (_recentSteps == 50 || done)
                     Progress(clock, startRows);
@@ -116,6 +122,8 @@ internal sealed class TextTrainer : IDisposable
         var touched = batch.SelectMany(example => example.Ids).Concat(candidates).Distinct().Select(id => (long)id).ToArray();
         _optimiser.Step(Schedule(), _run.Config.Optimiser.GradientNorm, tensor(touched));
         _average?.Update(_optimiser.StepsDone);
+        if (_optimiser.StepsDone <= LoggedSteps)
+            _run.Folder.Log(new { step = _optimiser.StepsDone, loss = parts.Total });
         _recent += parts;
         _recentSteps++;
     }

@@ -17,6 +17,12 @@ internal sealed class PictureRows
         "The picture shows a list. Please fill it in.", "Describe the image.", "Translate the text in the image.", "Look at this.",
     ];
 
+    // Numbers that wait for an answer: a heading with an empty list below it asks as much as a question.
+    private const string EmptyList = "\n1.\n2.\n3.";
+
+    /// <summary>Longest text that becomes such a heading, in characters.</summary>
+    private const int MaxHeading = 90;
+
     private readonly JudgingConfig _config;
     private readonly PictureSource _pictures;
     private readonly PromptEncoder _prompts;
@@ -51,7 +57,9 @@ internal sealed class PictureRows
     public PictureExample OfRow(int row, float target, Random random)
     {
         var request = random.Next(3) == 0 ? Requests[random.Next(Requests.Length)] : null;
-        return Join(_pictures.OfText(_rows[row].LastText, random), request, _examples[row]!, target);
+        var text = _rows[row].LastText;
+        var isHeading = text.Length <= MaxHeading && random.Next(5) == 0;
+        return Join(_pictures.OfText(isHeading ? text + EmptyList : text, random, isHeading ? 3 : 0), request, _examples[row]!, target);
     }
 
     /// <summary>A drawing; alone it is safe, beside a row's text the text decides.</summary>

@@ -12,6 +12,7 @@ namespace GuardSharp.Lab.Training.Vision;
 internal sealed class PictureSource(IReadOnlyList<SKTypeface> fonts, Llama4ImageProcessor processor, int patchSize, ITokenizer tokenizer)
 {
     private const int FewestLetters = 4;
+    private const int RoomOfShortLine = 18; // letters in a line, about
 
     /// <summary>A picture to learn to read from.</summary>
     /// <param name="text">Where its text comes from.</param>
@@ -45,8 +46,11 @@ internal sealed class PictureSource(IReadOnlyList<SKTypeface> fonts, Llama4Image
     public bool CanRender(string text) => text.Any(char.IsLetter) && fonts.All(font => TypesetRenderer.CanRender(text, font));
 
     /// <summary>A picture of a text.</summary>
-    public ReadingSample OfText(string text, Random random) =>
-        ReadingSample.Create(TypesetRenderer.Render(text, TypesetStyle.SampleFitting(fonts, random, text.Length, processor), random), processor, patchSize, tokenizer);
+    /// <param name="text">The text.</param>
+    /// <param name="random">The source of chance.</param>
+    /// <param name="shortLines">Lines of it that are nearly empty, for which room is kept as well.</param>
+    public ReadingSample OfText(string text, Random random, int shortLines = 0) => ReadingSample.Create(
+        TypesetRenderer.Render(text, TypesetStyle.SampleFitting(fonts, random, text.Length + (shortLines * RoomOfShortLine), processor), random), processor, patchSize, tokenizer);
 
     /// <summary>A picture without text.</summary>
     public ReadingSample OfDrawing(Random random)

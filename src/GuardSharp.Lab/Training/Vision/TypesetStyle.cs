@@ -89,6 +89,9 @@ internal sealed record TypesetStyle(SKTypeface Typeface, float Size, int Width, 
             // Mostly one tile; now and then as large as a screenshot.
             var largest = random.Next(3) > 0 && tries < 10 ? tile : tile * 4;
             var style = Sample(fonts, random, largest);
+            // Headings and posters: too large for a tile's cells, but the tile that shows the whole picture shrinks them.
+            if (largest > tile && random.Next(3) == 0)
+                style = style with { Size = style.Size * (1.3f + (random.NextSingle() * 1.4f)) };
             var height = (int)(style.Width * (0.3f + (random.NextSingle() * 0.9f)));
             var canvas = processor.ChooseCanvas(style.Width, height);
             var shrink = (float)canvas.Width / style.Width;
