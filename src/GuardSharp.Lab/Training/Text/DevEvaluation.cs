@@ -16,12 +16,16 @@ namespace GuardSharp.Lab.Training.Text;
 internal sealed record DevReport(
     IReadOnlyDictionary<string, double> Auroc, double MeanAuroc, IReadOnlyDictionary<string, double> Categories, double Temperature, double Threshold, double Recall, double Specificity)
 {
+    /// <summary>Share of our own safe rows at or above the threshold, for each language that has enough of them.</summary>
+    public IReadOnlyDictionary<string, double> WrittenFalsePositives { get; init; } = new Dictionary<string, double>();
+
     /// <summary>What decides between runs: the mean of the sources, moderation and responses once more each.</summary>
     public double Choice => (MeanAuroc + Auroc.GetValueOrDefault("openai-moderation") + Auroc.GetValueOrDefault("jbb-artifacts")) / 3;
 
     /// <summary>One line.</summary>
     public override string ToString() =>
-        $"mean AUROC {MeanAuroc:F3} ({string.Join(", ", Auroc.Select(pair => $"{pair.Key} {pair.Value:F3}"))}); right categories {string.Join(", ", Categories.Select(pair => $"{pair.Key} {pair.Value:F2}"))}; recall {Recall:F2}, specificity {Specificity:F2} at {Threshold:F2}, temperature {Temperature:F2}";
+        $"mean AUROC {MeanAuroc:F3} ({string.Join(", ", Auroc.Select(pair => $"{pair.Key} {pair.Value:F3}"))}); right categories {string.Join(", ", Categories.Select(pair => $"{pair.Key} {pair.Value:F2}"))}; recall {Recall:F2}, specificity {Specificity:F2} at {Threshold:F2}, temperature {Temperature:F2}"
+        + (WrittenFalsePositives.Count == 0 ? "" : $"; false positives {string.Join(", ", WrittenFalsePositives.Select(pair => $"{pair.Key} {pair.Value:F3}"))}");
 }
 
 /// <summary>Scores the development rows and finds temperature and threshold on them.</summary>
@@ -127,8 +131,13 @@ internal sealed class DevEvaluation(IReadOnlyList<TrainingRow> rows, IReadOnlyLi
 
         var weights = Weights(bySource);
         var temperature = BestTemperature(scores, weights);
-        var (threshold, recall, specificity) = BestThreshold([.. scores.Select(score => 1 / (1 + Math.Exp(-score / temperature)))], weights);
-        return new DevReport(auroc, balanced.DefaultIfEmpty(0).Average(), categories, temperature, threshold, recall, specificity);
+        double[] probabilities = [.. scores.Select(score => 1 / (1 + Math.Exp(-score / temperature)))];
+        var (threshold, recall, specificity) = BestThreshold(probabilities, weights);
+        return new DevReport(auroc, balanced.DefaultIfEmpty(0).Average(), categories, temperature, threshold, recall, specificity)
+        {
+            WrittenFalsePositives = new SortedDictionary<string, double>(
+                WrittenSafe().ToDictionary(group => group.Key, group => group.Average(index => probabilities[index] >= threshold ? 1.0 : 0))),
+        };
     }
 
     /// <summary>Every source counts the same within a class, and both classes the same: bulk sources decide nothing.</summary>
@@ -152,12 +161,16 @@ internal sealed class DevEvaluation(IReadOnlyList<TrainingRow> rows, IReadOnlyLi
         Enumerable.Range(-10, 31).Select(step => Math.Pow(1.15, step)).MinBy(temperature => Enumerable.Range(0, scores.Length)
             .Sum(index => weights[index] * Math.Log(1 + Math.Exp((examples[index].Unsafe ? -1 : 1) * scores[index] / temperature))));
 
+    /// <summary>Our own safe rows by language, where there are enough.</summary>
+    private IEnumerable<IGrouping<string, int>> WrittenSafe() =>
+        Enumerable.Range(0, examples.Count).Where(index => !examples[index].Unsafe && rows[examples[index].Row].Source == TrainingRow.WrittenSource)
+            .GroupBy(index => rows[examples[index].Row].Language).Where(group => group.Count() >= MinWrittenSafe);
+
     /// <summary>The lowest threshold at which in no language more than 5 % of the safe rows of our own are taken for unsafe; 0.1 at least.</summary>
     private double LowestThreshold(double[] probabilities)
     {
         var lowest = 0.1;
-        foreach (var language in Enumerable.Range(0, probabilities.Length).Where(index => !examples[index].Unsafe && rows[examples[index].Row].Source == TrainingRow.WrittenSource)
-            .GroupBy(index => rows[examples[index].Row].Language).Where(group => group.Count() >= MinWrittenSafe))
+        foreach (var language in WrittenSafe())
         {
             var ordered = language.Select(index => probabilities[index]).OrderDescending().ToArray();
             lowest = Math.Max(lowest, Math.Ceiling((ordered[(int)(ordered.Length * MaxFalsePositives)] + 1e-6) * 100) / 100);
