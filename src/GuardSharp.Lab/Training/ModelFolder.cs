@@ -28,6 +28,10 @@ internal static class ModelFolder
         WriteManifest(folder, config, report);
     }
 
+    /// <summary>Copies a folder's weights into parameters of the same names and shapes.</summary>
+    public static void ReadWeights(string folder, IReadOnlyDictionary<string, TorchSharp.Modules.Parameter> parameters) => TrainingFolder.ReadTensors(
+        Path.Combine(folder, Checkpoint.SingleFileName), [.. parameters.Select(entry => (entry.Key, (TorchSharp.torch.Tensor)entry.Value))]);
+
     private static void WriteManifest(string folder, TrainingConfig config, DevReport report)
     {
         using var checkpoint = Checkpoint.Open(folder);

@@ -20,6 +20,9 @@ internal sealed record TrainingConfig
     /// <summary>Folder for checkpoints, metrics and the finished model (its subfolder <c>model</c>).</summary>
     public required string Output { get; init; }
 
+    /// <summary>Model folder to go on from: its tokenizer and all its weights, the vision encoder's too; null: from nothing, or from the pretrained pieces.</summary>
+    public string? Start { get; init; }
+
     /// <summary>Where the rows come from and in which proportions they are seen.</summary>
     public required DataConfig Data { get; init; }
 

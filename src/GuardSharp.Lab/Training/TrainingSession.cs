@@ -31,11 +31,15 @@ internal sealed class TrainingSession(TrainingConfig config, Action<string> repo
         report($"an epoch has {mixture.EpochRows} rows, {mixture.DrawEpoch(new Random(0)).Count(row => rows.Train[row].Unsafe)} of them unsafe");
 
         var tokenizerFile = Path.Combine(folder.Path, TokenizerFile.HuggingFaceName);
+        if (config.Start is { } start && !File.Exists(tokenizerFile))
+            File.Copy(Path.Combine(start, TokenizerFile.HuggingFaceName), tokenizerFile);
         TokenizerLearning.Ensure(tokenizerFile, rows.Train, architecture.Text.VocabularySize, config.Seed);
         var tokenizer = TokenizerFile.Load(tokenizerFile);
         var encoder = new ExampleEncoder(tokenizer, config.Data.MaxTokens, config.Data.MaxResponseTokens);
         using var network = new TextNetwork(architecture, config.Seed);
         network.Ops.BFloat16Products = config.BFloat16Products;
+        if (config.Start is { } folderOfWeights)
+            ModelFolder.ReadWeights(folderOfWeights, network.Weights.Parameters);
         var teacher = Pretrain(network, rows.Train, mixture, tokenizer);
         var examples = rows.Train.Select((row, index) => encoder.Encode(index, row, Guess(teacher, index))).ToArray();
         var run = new TextRun(config, folder, network, encoder, mixture, examples);
@@ -54,13 +58,8 @@ internal sealed class TrainingSession(TrainingConfig config, Action<string> repo
             return null;
 
         using var encoder = new UseLiteEncoder(pretrained.UseLite);
-        var english = rows.Where(row => row.Language == "en").Select(row => row.LastText);
-        var (table, known) = new EmbeddingComposer(tokenizer, encoder, pretrained.Glove)
-            .Compose(english, network.Network.Shape.HiddenSize, pretrained.Deviation, config.Seed);
-        var translated = ForeignEmbeddings.Fill(table, known, rows, tokenizer);
-        using (torch.no_grad())
-            network.Embedding.copy_(table);
-        report($"embedding: {known.Count(isKnown => isKnown)} of {known.Length} tokens start from pretrained vectors, {translated} more from their translations");
+        if (config.Start is null)
+            StartEmbedding(network, rows, tokenizer, encoder, pretrained);
         var seen = TextTrainer.EpochsOf(config, mixture).SelectMany(mixture.DrawEpoch).ToHashSet();
         var cache = Path.Combine(Path.GetDirectoryName(Path.GetFullPath(config.Output))!, "cache", "use-lite.vectors");
         var sentences = new SentenceTeacher(encoder, config.Seed, pretrained.TeacherCharacters).Teach(rows, mixture, seen, cache, report);
@@ -73,5 +72,16 @@ internal sealed class TrainingSession(TrainingConfig config, Action<string> repo
         var joint = TeacherPanel.Join(rows, sentences.Opinions, words, pretrained.WordShare);
         TeacherPanel.Report("both", rows, joint, report);
         return sentences with { Opinions = joint };
+    }
+
+    private void StartEmbedding(TextNetwork network, IReadOnlyList<TrainingRow> rows, BpeTokenizer tokenizer, UseLiteEncoder encoder, PretrainedConfig pretrained)
+    {
+        var english = rows.Where(row => row.Language == "en").Select(row => row.LastText);
+        var (table, known) = new EmbeddingComposer(tokenizer, encoder, pretrained.Glove)
+            .Compose(english, network.Network.Shape.HiddenSize, pretrained.Deviation, config.Seed);
+        var translated = ForeignEmbeddings.Fill(table, known, rows, tokenizer);
+        using (torch.no_grad())
+            network.Embedding.copy_(table);
+        report($"embedding: {known.Count(isKnown => isKnown)} of {known.Length} tokens start from pretrained vectors, {translated} more from their translations");
     }
 }

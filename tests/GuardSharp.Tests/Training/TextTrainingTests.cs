@@ -131,6 +131,30 @@ public sealed class TextTrainingTests
     }
 
     [Fact]
+    public void A_run_can_go_on_from_the_weights_of_a_written_folder()
+    {
+        const string Name = "language_model.model.layers.0.self_attn.q_proj.weight";
+        using var folder = new TemporaryFolder();
+        var model = Path.Combine(folder.Path, "model");
+        Train(folder, 40, resume: false, model);
+        using var network = new TextNetwork(Architecture(folder), 99);
+
+        ModelFolder.ReadWeights(model, network.Weights.Parameters);
+
+        using var checkpoint = Checkpoint.Open(model);
+        Assert.Equal(checkpoint.Get(Name).ToSingles(), network.Weights.Parameters[Name].detach().data<float>().ToArray());
+    }
+
+    [Fact]
+    public void The_configuration_of_the_shipped_default_is_one_that_the_trainer_reads()
+    {
+        var config = TrainingConfig.Read(Path.Combine(TestFiles.Root, "models", "training", "tiny-text.json"));
+
+        Assert.Contains("models/training/written-train.jsonl", config.Data.Train);
+        Assert.DoesNotContain(config.Data.Train, file => config.Data.Dev.Contains(file));
+    }
+
+    [Fact]
     public void An_example_ends_its_prompt_with_the_end_token_and_predicts_the_verdict_there()
     {
         using var folder = new TemporaryFolder();

@@ -49,13 +49,13 @@ internal sealed class DevEvaluation(IReadOnlyList<TrainingRow> rows, IReadOnlyLi
     /// <summary>Between thresholds that do about as well, the one that troubles harmless texts less.</summary>
     private const double SpecificityWeight = 1.25;
 
-    /// <summary>The rows that are judged during a run: all of sources with both verdicts, some of the others.</summary>
+    /// <summary>The rows that are judged during a run: all of sources with both verdicts and our own, some of the others.</summary>
     public static DevEvaluation Of(IReadOnlyList<TrainingRow> rows, ITokenizer tokenizer)
     {
         var encoder = new ExampleEncoder(tokenizer, MaxTokens);
         var bothVerdicts = rows.GroupBy(row => row.Source).Where(group => group.Any(row => row.Unsafe) && group.Any(row => !row.Unsafe)).Select(group => group.Key).ToHashSet();
         var chosen = rows.Index().GroupBy(entry => (entry.Item.Source, entry.Item.Language))
-            .SelectMany(group => bothVerdicts.Contains(group.Key.Source) ? group : group.Take(MaxRowsOfOneVerdict));
+            .SelectMany(group => bothVerdicts.Contains(group.Key.Source) || group.Key.Source == TrainingRow.WrittenSource ? group : group.Take(MaxRowsOfOneVerdict));
         return new DevEvaluation(rows, [.. chosen.Select(entry => encoder.Encode(entry.Index, entry.Item)).OfType<TrainingExample>()]);
     }
 

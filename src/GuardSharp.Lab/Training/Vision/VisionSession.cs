@@ -139,8 +139,10 @@ internal sealed class VisionSession(TrainingConfig config, VisionConfig vision, 
         var network = new TextNetwork(architecture, config.Seed);
         network.Ops.BFloat16Products = config.BFloat16Products;
         var tensors = network.Weights.Parameters.Where(e => e.Key.StartsWith("language_model.", StringComparison.Ordinal)).Select(e => (e.Key, (torch.Tensor)e.Value)).ToList();
-        TrainingFolder.ReadTensors(Path.Combine(_textFolder, Checkpoint.SingleFileName), tensors);
         LocalAttentionStart.Apply(network.Weights, architecture.Vision!);
+        if (config.Start is { } start)
+            ModelFolder.ReadWeights(start, network.Weights.Parameters);
+        TrainingFolder.ReadTensors(Path.Combine(_textFolder, Checkpoint.SingleFileName), tensors);
         return network;
     }
 
