@@ -48,6 +48,18 @@ public sealed class WrittenRowsTests
     }
 
     [Fact]
+    public void No_sentence_of_the_embedded_models_test_stands_nearly_the_same_among_them()
+    {
+        var known = new NearDuplicates();
+        foreach (var row in _train.Value.Concat(_dev.Value))
+        {
+            known.Add(Text(row));
+        }
+
+        Assert.All(EmbeddedModel.SentenceList.Read(), sentence => Assert.True(known.Nearest(sentence.Text) < Near, sentence.Text));
+    }
+
+    [Fact]
     public void No_text_stands_twice()
     {
         List<string> texts = [.. _train.Value.Concat(_dev.Value).Select(Text)];
