@@ -78,7 +78,13 @@ public static class SampleReader
         }
     }
 
-    private static Sample ParseRow(string text, string folder, string place, long line, bool labelled)
+    /// <summary>Reads one row.</summary>
+    /// <param name="text">The line.</param>
+    /// <param name="folder">Where paths of its pictures start.</param>
+    /// <param name="place">File and line, for messages.</param>
+    /// <param name="line">The line's number: the id of a row without one.</param>
+    /// <param name="labelled">True when it must say whether it is unsafe.</param>
+    internal static Sample ParseRow(string text, string folder, string place, long line, bool labelled)
     {
         try
         {
