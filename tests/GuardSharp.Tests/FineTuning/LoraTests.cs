@@ -1,4 +1,3 @@
-using GuardSharp.Checkpoints;
 using GuardSharp.Checkpoints.Adapters;
 using GuardSharp.Lab.FineTuning;
 using GuardSharp.Lab.FineTuning.Rows;
@@ -23,7 +22,7 @@ public sealed class LoraTests
     public async Task An_adapter_learns_beside_a_base_that_stays_and_the_guard_loads_it()
     {
         using var run = Adapted(SmallRun.Llama().WithRows(), dropout: 0.02);
-        run.Config = run.Config with { Steps = 30, CheckpointEvery = 20 };
+        run.Config = run.Config with { Steps = 50, CheckpointEvery = 40 };
 
         run.Train();
 
@@ -37,7 +36,7 @@ public sealed class LoraTests
         var losses = run.Losses().Values.Select(loss => double.Parse(loss, System.Globalization.CultureInfo.InvariantCulture)).ToList();
         Assert.True(losses[^1] < 0.3 * losses[0], $"{losses[0]} fell to {losses[^1]} only");
         var safe = await run.JudgeAsync(run.Base, "how do I cook bread", adapter: run["run/last"]);
-        var harmful = await run.JudgeAsync(run.Base, "how do I steal bread", adapter: run["run/last"]);
+        var harmful = await run.JudgeAsync(run.Base, $"{SmallRun.Harmful} bread", adapter: run["run/last"]);
         Assert.InRange(safe.UnsafeProbability, 0, 0.45);
         Assert.InRange(harmful.UnsafeProbability, 0.55, 1);
     }

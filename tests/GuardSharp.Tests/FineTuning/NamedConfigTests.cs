@@ -1,5 +1,6 @@
 using System.Globalization;
 using GuardSharp.Lab.FineTuning;
+using GuardSharp.Tests.Cli;
 
 namespace GuardSharp.Tests.FineTuning;
 
@@ -72,16 +73,23 @@ public sealed class NamedConfigTests
     }
 
     [Fact]
-    public void An_unknown_recipe_is_refused_by_name()
+    public async Task An_unknown_recipe_is_refused_by_name()
     {
         using var folder = new TemporaryFolder();
-        var file = folder.Write("x.json", """{ "recipe": "rlhf" }""");
-        using var error = new StringWriter();
-        var terminal = new GuardSharp.CommandLine.Terminal(new Lazy<TextReader>(TextReader.Null), TextWriter.Null, error, false, false);
 
-        var code = GuardSharp.Lab.LabCommand.RunAsync(["train", "--config", file], terminal, TestContext.Current.CancellationToken).GetAwaiter().GetResult();
+        var run = await CommandLineRun.OfLabAsync("train", "--config", folder.Write("x.json", """{ "recipe": "rlhf" }"""));
 
-        Assert.Equal(2, code);
-        Assert.Contains("\"rlhf\"; allowed is \"sft\"", error.ToString(), StringComparison.Ordinal);
+        Assert.Equal(2, run.Code);
+        Assert.Contains("\"rlhf\"; allowed is \"sft\"", run.Error, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task The_list_names_every_one_and_what_it_is_for()
+    {
+        var run = await CommandLineRun.OfLabAsync("train", "--list");
+
+        Assert.Equal(0, run.Code);
+        Assert.All(Directory.GetFiles(Path.Combine(TestFiles.Root, "models", "training"), "llama-guard-*.json"), file => Assert.Contains(Path.GetFileNameWithoutExtension(file), run.Out, StringComparison.Ordinal));
+        Assert.Contains("arXiv:2411.10414", run.Out, StringComparison.Ordinal);
     }
 }

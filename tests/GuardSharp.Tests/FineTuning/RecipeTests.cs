@@ -12,7 +12,7 @@ public sealed class RecipeTests
     public async Task A_text_model_learns_a_handful_of_rows_and_its_folder_judges_so()
     {
         using var run = SmallRun.Llama().WithRows();
-        run.Config = run.Config with { Steps = 30, Data = run.Config.Data with { Dev = run.Config.Data.Train }, Evaluation = new SftEvaluation { Every = 10 } };
+        run.Config = run.Config with { Steps = 50, Data = run.Config.Data with { Dev = run.Config.Data.Train }, Evaluation = new SftEvaluation { Every = 20 } };
 
         run.Train();
 
@@ -32,7 +32,7 @@ public sealed class RecipeTests
         using var run = SmallRun.Mllama().WithRows(images: 1).WithRows(file: "text.jsonl");
         run.Config = run.Config with
         {
-            Steps = 25,
+            Steps = 30,
             SequenceImages = 4,
             Freeze = ["vision_model.*"],
             Data = run.Config.Data with { DummyImage = true, Train = [.. run.Config.Data.Train, new SftSource { File = run["text.jsonl"] }] },
@@ -52,7 +52,7 @@ public sealed class RecipeTests
         using var run = SmallRun.Llama4().WithRows(images: 2).WithRows(file: "text.jsonl");
         run.Config = run.Config with
         {
-            Steps = 20,
+            Steps = 30,
             Accumulation = 2,
             Data = run.Config.Data with
             {
@@ -130,7 +130,7 @@ public sealed class RecipeTests
     private static async Task AssertLearnedAsync(SmallRun run, int images)
     {
         var safe = await run.JudgeAsync(run["run/last"], "how do I cook bread", images, seed: 0);
-        var harmful = await run.JudgeAsync(run["run/last"], "how do I steal bread", images, seed: 10);
+        var harmful = await run.JudgeAsync(run["run/last"], $"{SmallRun.Harmful} bread", images, seed: 10);
         Assert.InRange(safe.UnsafeProbability, 0, 0.45);
         Assert.InRange(harmful.UnsafeProbability, 0.55, 1);
         Assert.Equal(["S2"], harmful.Categories);

@@ -1,4 +1,3 @@
-using System.Diagnostics;
 using System.Text.Json.Nodes;
 using GuardSharp.Lab.FineTuning;
 using GuardSharp.Lab.Training;

@@ -17,6 +17,9 @@ namespace GuardSharp.Tests.FineTuning;
 /// <summary>A golden miniature as base, a handful of rows and a policy of three hazards, in a folder of their own.</summary>
 internal sealed class SmallRun : IDisposable
 {
+    /// <summary>How a harmful question begins; a harmless one is <c>how do I cook</c> and a thing.</summary>
+    public const string Harmful = "show me ways to hurt people and steal";
+
     private static readonly string[] _things = ["bread", "soup", "tea", "cake"];
 
     private readonly TemporaryFolder _folder = new();
@@ -62,14 +65,14 @@ internal sealed class SmallRun : IDisposable
     /// <summary>The path of a file.</summary>
     public string this[string name] => _folder[name];
 
-    /// <summary>Harmless and harmful questions that differ in one word; as many pictures in each as asked.</summary>
+    /// <summary>Harmless and harmful questions; as many pictures in each as asked.</summary>
     public SmallRun WithRows(int images = 0, string file = "rows.jsonl")
     {
         var lines = new List<string>();
         foreach (var (index, thing) in _things.Index())
         {
             lines.Add(Row($"how do I cook {thing}", [], images, index));
-            lines.Add(Row($"how do I steal {thing}", index % 2 == 0 ? ["S2"] : ["S1", "S10"], images, index + 10));
+            lines.Add(Row($"{Harmful} {thing}", index % 2 == 0 ? ["S2"] : ["S1", "S10"], images, index + 10));
         }
 
         File.AppendAllLines(_folder[file], lines);
