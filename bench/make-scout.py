@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
-"""Writes a mixture of experts with the widths of Llama 4 Scout and few layers: weights are holes of a sparse file, which read as zeros.
+"""Writes a mixture of experts with the widths of Llama 4 Scout, few layers and a small vocabulary: weights are holes of a sparse file, which read as zeros.
 
 For measuring `guardsharp prune` (docs/pruning.md): python3 bench/make-scout.py FOLDER [LAYERS]
-An expert tensor of a layer is 2.7 GB, above 2^31 bytes; two layers with embedding and head are 13 GB and take no room on the disk.
+An expert tensor of a layer is 2.7 GB, above 2^31 bytes; two layers with embedding and head are 9.5 GB and take no room on the disk.
 """
 import json
 import os
@@ -10,7 +10,7 @@ import struct
 import sys
 
 folder, layers = sys.argv[1], int(sys.argv[2]) if len(sys.argv) > 2 else 2
-hidden, inner, experts, heads, key_heads, head, vocabulary = 5120, 8192, 16, 40, 8, 128, 202048
+hidden, inner, experts, heads, key_heads, head, vocabulary = 5120, 8192, 16, 40, 8, 128, 32000
 
 text = dict(
     model_type="llama4_text", hidden_act="silu", hidden_size=hidden, intermediate_size=inner, intermediate_size_mlp=16384, num_hidden_layers=layers,
@@ -18,7 +18,7 @@ text = dict(
     interleave_moe_layer_step=1, moe_layers=list(range(layers)), no_rope_layers=[1] * layers, attention_chunk_size=8192, attn_temperature_tuning=True,
     floor_scale=8192, attn_scale=0.1, use_qk_norm=True, rms_norm_eps=1e-5, rope_theta=500000.0, max_position_embeddings=262144,
     rope_scaling=dict(rope_type="llama3", factor=16.0, low_freq_factor=1.0, high_freq_factor=1.0, original_max_position_embeddings=8192),
-    bos_token_id=200000, eos_token_id=[200001, 200007, 200008], attention_bias=False)
+    bos_token_id=1, eos_token_id=[2], attention_bias=False)
 
 model = "language_model.model."
 shapes = {model + "embed_tokens.weight": [vocabulary, hidden], model + "norm.weight": [hidden], "language_model.lm_head.weight": [vocabulary, hidden]}
@@ -43,7 +43,7 @@ for name, shape in shapes.items():
 
 os.makedirs(folder)
 with open(os.path.join(folder, "config.json"), "w") as file:
-    json.dump(dict(model_type="llama4", architectures=["Llama4ForCausalLM"], tie_word_embeddings=False, text_config=text), file, indent=2)
+    json.dump(dict(model_type="llama4", architectures=["Llama4ForConditionalGeneration"], tie_word_embeddings=False, text_config=text), file, indent=2)
 with open(os.path.join(folder, "model.safetensors"), "wb") as file:
     raw = json.dumps(header).encode()
     raw += b" " * (-len(raw) % 64)

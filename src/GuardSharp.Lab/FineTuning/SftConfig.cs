@@ -1,4 +1,5 @@
 using GuardSharp.Evaluation.Augmentation;
+using GuardSharp.Lab.Distillation;
 
 namespace GuardSharp.Lab.FineTuning;
 
@@ -55,6 +56,9 @@ internal sealed record SftConfig
 
     /// <summary>Trains an adapter beside a base that stays as it is; null: the base itself learns.</summary>
     public SftLora? Lora { get; init; }
+
+    /// <summary>A model whose answers are learned (<c>guardsharp-lab distill</c>); null: the labels of the rows are.</summary>
+    public TeacherConfig? Teacher { get; init; }
 
     /// <summary>The optimiser and its schedule.</summary>
     public SftOptimiser Optimiser { get; init; } = new();

@@ -146,6 +146,8 @@ internal static class SftConfigReader
         Require(config.Lora is null or { Pattern: null } or { Targets: null }, "lora.targets", "given beside lora.pattern", "one of the two");
         Require(config.Lora?.Pattern is not { } pattern || IsExpression(pattern), "lora.pattern", config.Lora?.Pattern, "a regular expression");
         Require(config.Lora is null || config.Freeze.Count == 0, "freeze", "given beside lora", "nothing: the whole base is frozen then, and lora.targets says what learns");
+        Require(config.Teacher?.Temperature is null or (> 0 and <= 100), "teacher.temperature", config.Teacher?.Temperature, "above 0 and up to 100");
+        Require(config.Teacher?.LabelShare is null or (>= 0 and <= 1), "teacher.labelShare", config.Teacher?.LabelShare, "0 to 1");
         Require(data.Train.Count > 0, "data.train", "empty", "at least one file");
         foreach (var source in data.Train.Concat(data.Dev))
         {

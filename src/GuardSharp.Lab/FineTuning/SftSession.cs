@@ -1,6 +1,8 @@
+using GuardSharp.Lab.Distillation;
 using GuardSharp.Lab.FineTuning.Network;
 using GuardSharp.Lab.FineTuning.Rows;
 using GuardSharp.Lab.FineTuning.Runs;
+using GuardSharp.Policies;
 using GuardSharp.Torch;
 using TorchSharp;
 
@@ -47,7 +49,8 @@ internal sealed class SftSession(SftConfig config, ITrainingProgress progress)
         using var network = new SftNetwork(model, device, config.Freeze, adapter, config.Seed);
         network.Ops.BFloat16Products = config.BFloat16Products ?? FastBFloat16.On(device);
         progress.Note($"{network.Trainable.Sum(entry => entry.Parameter.numel()):N0} numbers learn of {network.Weights.Parameters.Values.Sum(parameter => parameter.numel()):N0}, products in {(network.Ops.BFloat16Products ? "bfloat16" : "float32")}");
-        var pass = new PackPass(network, model, config.Recompute);
+        using var teacher = config.Teacher is { } named ? Teacher.Open(named.Folder, model, device, config.Threads) : null;
+        var pass = new PackPass(network, model, config.Recompute, teacher is null ? null : Distillation(teacher, model, encoder.Policy).Of);
         var judge = dev.Count == 0 ? null : new DevJudge(DevJudge.Choose(dev, config.Evaluation.Rows, config.Seed), encoder, pass, config);
         var stream = new RowStream(train, encoder, config.Data.Augmentation, config.Seed, bad);
         var run = new SftRun(config, folder, network, pass, stream, judge, bad, target =>
@@ -65,5 +68,13 @@ internal sealed class SftSession(SftConfig config, ITrainingProgress progress)
         trainer.Run(resume, cancellation);
         LossPlot.Write(folder.Metrics, folder["loss.svg"]);
         return trainer.State;
+    }
+
+    private DistillationLoss Distillation(Teacher teacher, BaseModel student, Policy policy)
+    {
+        var loss = new DistillationLoss(config.Teacher!, teacher, student, policy);
+        var variant = teacher.OwnVariant == student.Variant ? "" : $"; it knows the prompt {teacher.OwnVariant} and reads the student's, {student.Variant}";
+        progress.Note($"teacher {config.Teacher!.Folder}: {loss.Tokens.Length} answer tokens are compared{variant}");
+        return loss;
     }
 }

@@ -12,19 +12,12 @@ internal static class AnswerLoss
     /// <summary>Logits at every position that predicts an answer token: [answers, vocabulary]. Products of the head are not rounded: differences of logits are the verdict.</summary>
     public static torch.Tensor Logits(SftNetwork network, SftPack pack, Tensor hidden)
     {
-        var rows = new List<int>(pack.Answers);
-        var first = 0;
-        foreach (var example in pack.Examples)
-        {
-            rows.AddRange(Enumerable.Range(first + example.FirstAnswer, example.Targets.Length));
-            first += example.Ids.Length;
-        }
-
+        var rows = Rows(pack);
         var rounds = network.Ops.BFloat16Products;
         network.Ops.BFloat16Products = false;
         try
         {
-            return TorchOps.AsTorch(network.Network.Logits(network.Network.Final(hidden, [.. rows]), []));
+            return TorchOps.AsTorch(network.Network.Logits(network.Network.Final(hidden, rows), []));
         }
         finally
         {
@@ -40,6 +33,20 @@ internal static class AnswerLoss
     {
         var targets = torch.tensor(Targets(pack), device: logits.device);
         return functional.cross_entropy(logits, targets, reduction: Reduction.Sum) / divisor;
+    }
+
+    /// <summary>Every position of a pack that predicts an answer token.</summary>
+    public static int[] Rows(SftPack pack)
+    {
+        var rows = new List<int>(pack.Answers);
+        var first = 0;
+        foreach (var example in pack.Examples)
+        {
+            rows.AddRange(Enumerable.Range(first + example.FirstAnswer, example.Targets.Length));
+            first += example.Ids.Length;
+        }
+
+        return [.. rows];
     }
 
     /// <summary>The target of each row of logits.</summary>

@@ -2,7 +2,6 @@ using GuardSharp.Engine;
 using GuardSharp.Lab.FineTuning.Rows;
 using GuardSharp.Models;
 using GuardSharp.Tensors;
-using GuardSharp.Torch;
 
 namespace GuardSharp.Lab.FineTuning.Network;
 
@@ -12,7 +11,7 @@ namespace GuardSharp.Lab.FineTuning.Network;
 internal sealed record PackInput(Tensor Hidden, PictureReading? Reading)
 {
     /// <summary>Encodes one picture.</summary>
-    public static Tensor Encode(TorchOps ops, IGuardNetwork network, EncodedImage image, int tileSize)
+    public static Tensor Encode(ITensorOps ops, IGuardNetwork network, EncodedImage image, int tileSize)
     {
         var pixels = ops.Upload(image.Pixels, image.Pixels.Length / tileSize, tileSize);
         return network is ICrossAttentionNetwork reader ? reader.EncodePicture(pixels, image.GridRows, image.GridColumns) : network.EncodeTiles(pixels);
@@ -26,7 +25,7 @@ internal sealed record PackInput(Tensor Hidden, PictureReading? Reading)
     /// <param name="pictures">Their encoded pictures, one after the other.</param>
     /// <param name="pictureToken">The token that pictures stand for.</param>
     public static PackInput Join(
-        TorchOps ops, IGuardNetwork network, SftPack pack, IReadOnlyList<SequenceSpan> spans, IReadOnlyList<Tensor> pictures, int pictureToken)
+        ITensorOps ops, IGuardNetwork network, SftPack pack, IReadOnlyList<SequenceSpan> spans, IReadOnlyList<Tensor> pictures, int pictureToken)
     {
         int[] ids = [.. pack.Examples.SelectMany(example => example.Ids)];
         var hidden = network.Embed(ids);
@@ -45,7 +44,7 @@ internal sealed record PackInput(Tensor Hidden, PictureReading? Reading)
         return new PackInput(ops.ScatterRows(hidden, places, all), null);
     }
 
-    private static PictureMemory?[] Memories(TorchOps ops, ICrossAttentionNetwork reader, SftPack pack, IReadOnlyList<Tensor> pictures, int pictureToken)
+    private static PictureMemory?[] Memories(ITensorOps ops, ICrossAttentionNetwork reader, SftPack pack, IReadOnlyList<Tensor> pictures, int pictureToken)
     {
         var memories = new PictureMemory?[pack.Examples.Count];
         var next = 0;

@@ -15,10 +15,14 @@ namespace GuardSharp.Lab.FineTuning.Network;
 /// <param name="network">The network.</param>
 /// <param name="model">Where pictures stand.</param>
 /// <param name="recompute">Whether activations are computed again.</param>
-internal sealed class PackPass(SftNetwork network, BaseModel model, bool recompute)
+/// <param name="loss">The loss of logits [answers, vocabulary] of a pack, divided by a number; null: <see cref="AnswerLoss"/>.</param>
+internal sealed class PackPass(SftNetwork network, BaseModel model, bool recompute, Func<torch.Tensor, SftPack, double, torch.Tensor>? loss = null)
 {
     private readonly TorchOps _ops = network.Ops;
     private int _seed;
+
+    /// <summary>The loss of a pack's logits, summed over its answer tokens and divided.</summary>
+    public Func<torch.Tensor, SftPack, double, torch.Tensor> Loss { get; } = loss ?? AnswerLoss.Of;
 
     /// <summary>Adds the gradients of a pack's loss to those of the parameters.</summary>
     /// <param name="pack">The examples.</param>
@@ -61,7 +65,7 @@ internal sealed class PackPass(SftNetwork network, BaseModel model, bool recompu
             hidden = Layer(layer, hidden, context);
         }
 
-        var loss = AnswerLoss.Of(AnswerLoss.Logits(network, pack, hidden), pack, divisor);
+        var loss = Loss(AnswerLoss.Logits(network, pack, hidden), pack, divisor);
         loss.backward();
         return loss.item<float>();
     }
@@ -107,7 +111,7 @@ internal sealed class PackPass(SftNetwork network, BaseModel model, bool recompu
     {
         using var scope = _ops.Scope();
         var top = Leaf(output, true);
-        var loss = AnswerLoss.Of(AnswerLoss.Logits(network, pack, top), pack, divisor);
+        var loss = Loss(AnswerLoss.Logits(network, pack, top), pack, divisor);
         loss.backward();
         return (loss.item<float>(), TorchOps.AsTorch(top).grad!.MoveToOuterDisposeScope());
     }
@@ -194,7 +198,8 @@ internal sealed class PackPass(SftNetwork network, BaseModel model, bool recompu
     private PackInput Join(SftPack pack, SequenceSpan[] spans, IReadOnlyList<Tensor> pictures) =>
         PackInput.Join(_ops, network.Network, pack, spans, pictures, model.Tokens.PatchToken);
 
-    private static SequenceSpan[] Spans(SftPack pack)
+    /// <summary>The rows of each example.</summary>
+    public static SequenceSpan[] Spans(SftPack pack)
     {
         var spans = new SequenceSpan[pack.Examples.Count];
         var row = 0;

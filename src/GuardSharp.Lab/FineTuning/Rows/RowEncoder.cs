@@ -17,7 +17,6 @@ internal sealed class RowEncoder
     private readonly BaseModel _model;
     private readonly SftConfig _config;
     private readonly PromptOptions _options;
-    private readonly Policy _policy;
     private readonly int _maxTokens;
     private readonly ImagePart? _dummy;
     private readonly Dictionary<string, AnswerGrammar> _grammars = new(StringComparer.Ordinal);
@@ -27,7 +26,7 @@ internal sealed class RowEncoder
     {
         (_model, _config) = (model, config);
         _options = new PromptOptions { IncludeDescriptions = config.Data.Descriptions };
-        _policy = config.Data.Policy is { } file ? Policy.ReadFile(file) : model.DefaultPolicy;
+        Policy = config.Data.Policy is { } file ? Policy.ReadFile(file) : model.DefaultPolicy;
         _maxTokens = Math.Min(config.SequenceTokens, model.Config.Dimensions.MaxPositions);
         if (config.Data.DummyImage && model.Images is null)
         {
@@ -41,6 +40,9 @@ internal sealed class RowEncoder
 
         _dummy = config.Data.DummyImage ? EmptyPicture.Make(model.Tokens.TileSize) : null;
     }
+
+    /// <summary>The policy in the prompts, before a row's augmentation.</summary>
+    public Policy Policy { get; }
 
     /// <summary>Refuses a row that could not be learned. A row with pictures is not decoded: that happens when it is seen.</summary>
     /// <exception cref="GuardException">See the message.</exception>
@@ -84,7 +86,7 @@ internal sealed class RowEncoder
         // What the prompt would leave out of the default policy has to be gone before numbers change places.
         var hasPicture = sample.ImageCount > 0 || _dummy is not null;
         var knowsAll = _model.Variant == PromptVariant.Compact || LlamaGuardWording.Of(_model.Variant).KnowsCodeInterpreter;
-        var policy = hasPicture ? _policy.ForImages() : knowsAll ? _policy : _policy.WithoutCodeInterpreter();
+        var policy = hasPicture ? Policy.ForImages() : knowsAll ? Policy : Policy.WithoutCodeInterpreter();
         var unknown = sample.Categories.Where(code => policy.Categories.All(category => category.Code != code)).ToList();
         if (unknown.Count > 0)
         {

@@ -60,8 +60,7 @@ internal sealed class DevJudge(IReadOnlyList<(RowSource Source, int Row)> rows, 
             using var scope = NewDisposeScope();
             using var frozen = no_grad();
             var logits = pass.Judge(pack);                                                           // [answers, vocabulary]
-            var logs = nn.functional.log_softmax(logits, 1);
-            loss -= logs.gather(1, tensor(AnswerLoss.Targets(pack), device: logits.device).unsqueeze(1)).sum().item<float>();
+            loss += pass.Loss(logits, pack, 1).item<float>();
             answers += pack.Answers;
             var pair = logits.index_select(1, tensor(new long[] { safe, @unsafe }, device: logits.device)).cpu().data<float>().ToArray();
             var first = 0;
