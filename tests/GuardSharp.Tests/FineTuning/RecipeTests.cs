@@ -19,7 +19,9 @@ public sealed class RecipeTests
         AssertFell(run);
         await AssertLearnedAsync(run, images: 0);
         var evaluations = File.ReadLines(run["run/metrics.jsonl"]).Where(line => line.Contains("\"eval\"", StringComparison.Ordinal)).ToList();
-        Assert.Equal(3, evaluations.Count);
+        // The base, two on the way, the end.
+        Assert.Equal(4, evaluations.Count);
+        Assert.Contains("\"step\":0,", evaluations[0], StringComparison.Ordinal);
         using var last = JsonDocument.Parse(evaluations[^1]);
         Assert.Equal(1, last.RootElement.GetProperty("eval").GetProperty("auroc").GetDouble());
         Assert.Equal(8, last.RootElement.GetProperty("eval").GetProperty("rows").GetInt32());

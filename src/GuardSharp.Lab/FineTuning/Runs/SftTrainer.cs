@@ -51,6 +51,12 @@ internal sealed class SftTrainer : IDisposable
     public void Run(bool resume, CancellationToken cancellation)
     {
         Begin(resume);
+        if (_run.Dev is not null && _state.Step == 0)
+        {
+            // What the base is worth: a number to compare with, not a choice.
+            Judge(_run.Dev);
+        }
+
         while (_state.Step < _config.Steps && !_stopped && !cancellation.IsCancellationRequested)
         {
             Step();
@@ -122,7 +128,7 @@ internal sealed class SftTrainer : IDisposable
         _progress.Step(new StepReport(_state.Step, _config.Steps, loss, rate, tokens, seconds));
     }
 
-    private void Evaluate(DevJudge dev)
+    private DevReport Judge(DevJudge dev)
     {
         var report = dev.Run(_run.Bad);
         var metrics = report.Metrics;
@@ -133,6 +139,12 @@ internal sealed class SftTrainer : IDisposable
         });
         _progress.Note(FormattableString.Invariant(
             $"step {_state.Step}: dev loss {report.Loss:F4}, AUROC {Show(metrics.Auroc)}, F1 {Show(metrics.F1)} on {report.Rows} rows"));
+        return report;
+    }
+
+    private void Evaluate(DevJudge dev)
+    {
+        var report = Judge(dev);
         if (report.Value(_config.Evaluation.Measure) is { } value && !(value <= _state.Best))
         {
             _state = _state with { Best = value, Waited = 0 };
