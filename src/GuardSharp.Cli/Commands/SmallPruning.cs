@@ -100,7 +100,8 @@ internal sealed class SmallPruning(Terminal terminal)
             Codes = capabilities.Codes,
             NarrowedPolicies = true,
             Threshold = capabilities.Threshold,
-        }) with { CustomCategories = false, PromptVariant = capabilities.PromptVariant.ToString() };
+        }) with
+        { CustomCategories = false, PromptVariant = capabilities.PromptVariant.ToString() };
     }
 
     private static int? Read(Option<int?> option, ParseResult parsed, int most) => parsed.GetValue(option) switch
