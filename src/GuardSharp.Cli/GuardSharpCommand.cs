@@ -23,6 +23,7 @@ internal static class GuardSharpCommand
         [
             ("classify", shared => ClassifyCommand.Create(shared)),
             ("evaluate", EvaluateCommand.Create),
+            ("data", DataCommand.Create),
             ("serve", ServeCommand.Create),
             ("worker", WorkerCommand.Create),
             ("model", ModelCommand.Create),

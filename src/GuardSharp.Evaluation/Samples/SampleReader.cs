@@ -1,12 +1,11 @@
-using System.Text;
 using System.Text.Json;
 using GuardSharp.Conversations;
 
 namespace GuardSharp.Evaluation.Samples;
 
 /// <summary>
-/// Reads JSON Lines, plain or gzip (told by the first two bytes), one sample a line:
-/// <c>{"id","task","messages","unsafe","categories","language","source"}</c>; the schema of the data README.
+/// Reads JSON Lines, plain or gzip, or Parquet (told by the first bytes), one sample a row:
+/// <c>{"id","task","messages","unsafe","categories","language","source"}</c>; the schema of docs/data.md.
 /// </summary>
 /// <remarks>Lazy: a file larger than memory is fine. Every error begins with the file and the line.</remarks>
 public static class SampleReader
@@ -21,60 +20,20 @@ public static class SampleReader
     /// <exception cref="ImageException">An image is missing or too large.</exception>
     public static IEnumerable<Sample> Read(string path, bool labelled)
     {
-        var folder = Guarded(path, 0, () => Path.GetDirectoryName(Path.GetFullPath(path)) ?? ".");
+        var folder = RowLines.FolderOf(path);
         foreach (var (text, line) in ReadLines(path))
         {
             yield return ParseRow(text, folder, $"{path}:{line}", line, labelled);
         }
     }
 
-    /// <summary>The lines of a text file, plain or gzip, that are not blank, with their numbers from 1.</summary>
+    /// <summary>The rows of a file as JSON texts with their numbers from 1: lines that are not blank, or rows of a Parquet file.</summary>
+    /// <exception cref="SampleFileException">The file is missing or damaged.</exception>
     internal static IEnumerable<(string Text, long Line)> ReadLines(string path)
     {
-        using var file = Guarded(path, 0, () => File.OpenRead(path));
-        var gzip = Guarded(path, 0, () => IsGzip(file));
-        using var reader = Guarded(path, 0, () => new StreamReader(gzip ? MarkedGzip.Open(file) : file, new UTF8Encoding(false, throwOnInvalidBytes: true)));
-        for (long line = 1; ; line++)
+        foreach (var row in RowLines.Read(path))
         {
-            var text = Guarded(path, line, reader.ReadLine);
-            if (text is null && gzip)
-            {
-                throw new SampleFileException($"{path}:{line}: the gzip file is cut off behind this line. Download or pack it again.");
-            }
-
-            // Only the last line can be ours: the same line further up is a row like any other.
-            if (text is null || (gzip && text == MarkedGzip.EndLine && Guarded(path, line, () => reader.EndOfStream)))
-            {
-                yield break;
-            }
-
-            if (!string.IsNullOrWhiteSpace(text))
-            {
-                yield return (text, line);
-            }
-        }
-    }
-
-    private static bool IsGzip(FileStream file)
-    {
-        var gzip = file.ReadByte() == 0x1F && file.ReadByte() == 0x8B;
-        file.Position = 0;
-        return gzip;
-    }
-
-    private static T Guarded<T>(string path, long line, Func<T> read)
-    {
-        try
-        {
-            return read();
-        }
-        catch (DecoderFallbackException error)
-        {
-            throw new SampleFileException($"{path}:{line}: the text is not UTF-8 here or a little further on. Convert the file to UTF-8.", error);
-        }
-        catch (Exception error) when (error is IOException or InvalidDataException or UnauthorizedAccessException or NotSupportedException or ArgumentException)
-        {
-            throw new SampleFileException(line > 0 ? $"{path}:{line}: the file is damaged or cut off: {error.Message}" : $"{path}: the file cannot be read: {error.Message}", error);
+            yield return row.Text is { } text ? (text, row.Line) : throw new SampleFileException($"{path}:{row.Line}: {row.Damage}");
         }
     }
 

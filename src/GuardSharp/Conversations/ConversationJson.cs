@@ -89,6 +89,15 @@ public static class ConversationJson
     internal static Conversation FromMessages(JsonElement messages, Func<string, ReadOnlyMemory<byte>?> remoteImages, string source) =>
         FromMessages(messages, new MessageReader(imageFolder: null, source, remoteImages), source);
 
+    /// <summary>Reads a list of messages without its image files: data sets are counted and checked by their names.</summary>
+    /// <param name="messages">The list.</param>
+    /// <param name="imageFolder">Where image paths start.</param>
+    /// <param name="named">Is told the path of each image; the image itself stays empty.</param>
+    /// <param name="source">What errors call the document.</param>
+    /// <exception cref="InvalidConversationException">The list is no conversation.</exception>
+    internal static Conversation FromMessages(JsonElement messages, string imageFolder, Action<string> named, string source) =>
+        FromMessages(messages, new MessageReader(imageFolder, source, remoteImages: null, named), source);
+
     /// <summary>Reads the content of one user message, a string or a list of parts, as a conversation of its own.</summary>
     /// <inheritdoc cref="FromMessages(JsonElement, Func{string, ReadOnlyMemory{byte}?}, string)"/>
     internal static Conversation FromContent(JsonElement content, Func<string, ReadOnlyMemory<byte>?> remoteImages, string source)

@@ -3,7 +3,12 @@ using System.Text.Json;
 namespace GuardSharp.Conversations;
 
 /// <summary>Reads single messages of a JSON conversation. Every error names the message by its place, from 1, and holds none of its text.</summary>
-internal sealed class MessageReader(string? imageFolder, string source, Func<string, ReadOnlyMemory<byte>?>? remoteImages = null)
+/// <param name="imageFolder">Where image paths start; null makes paths an error.</param>
+/// <param name="source">What errors call the document.</param>
+/// <param name="remoteImages">The image behind a URL; null: URLs are errors.</param>
+/// <param name="named">Is told the path of every image file, which is then not read; null: files are read.</param>
+internal sealed class MessageReader(
+    string? imageFolder, string source, Func<string, ReadOnlyMemory<byte>?>? remoteImages = null, Action<string>? named = null)
 {
     private const string PartTypes = "text, image, image_url, refusal or tool_call";
 
@@ -136,6 +141,12 @@ internal sealed class MessageReader(string? imageFolder, string source, Func<str
         var full = Path.GetFullPath(Path.Combine(root, path));
         if (!full.StartsWith(Path.EndsInDirectorySeparator(root) ? root : root + Path.DirectorySeparatorChar, StringComparison.Ordinal))
             throw Error(number, "has an image path that leads out of the folder", "a file in or below the folder of the conversation's file");
+        if (named is not null)
+        {
+            named(path);
+            return [];
+        }
+
         try
         {
             return BoundedFile.Read(full, ConversationJson.MaxImageBytes) ?? throw TooLarge(number);

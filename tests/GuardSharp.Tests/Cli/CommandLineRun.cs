@@ -13,12 +13,17 @@ internal sealed record CommandLineRun(int Code, string Out, string Error)
 {
     public static Task<CommandLineRun> OfAsync(params string[] args) => OfAsync("", isTerminal: false, args);
 
-    public static async Task<CommandLineRun> OfAsync(string input, bool isTerminal, params string[] args)
+    public static Task<CommandLineRun> OfAsync(string[] args, CancellationToken cancellationToken) => OfAsync("", false, args, cancellationToken);
+
+    public static Task<CommandLineRun> OfAsync(string input, bool isTerminal, params string[] args) =>
+        OfAsync(input, isTerminal, args, TestContext.Current.CancellationToken);
+
+    private static async Task<CommandLineRun> OfAsync(string input, bool isTerminal, string[] args, CancellationToken cancellationToken)
     {
         using var output = new StringWriter();
         using var error = new StringWriter();
         var terminal = new Terminal(new Lazy<TextReader>(() => new StringReader(input)), output, error, isTerminal, isTerminal);
-        var code = await GuardSharpCommand.RunAsync(args, terminal, TestContext.Current.CancellationToken);
+        var code = await GuardSharpCommand.RunAsync(args, terminal, cancellationToken);
         return new CommandLineRun(code, output.ToString(), error.ToString());
     }
 

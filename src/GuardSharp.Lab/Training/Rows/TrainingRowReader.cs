@@ -1,10 +1,10 @@
-using System.IO.Compression;
 using System.Text.Json;
 using GuardSharp.Conversations;
+using GuardSharp.Evaluation.Samples;
 
 namespace GuardSharp.Lab.Training.Rows;
 
-/// <summary>Reads the labelled rows of a JSON Lines file (plain or gzip) in the schema of docs/evaluation.md, text parts only.</summary>
+/// <summary>Reads the labelled rows of a JSON Lines file (plain or gzip) or a Parquet file in the schema of docs/evaluation.md, text parts only.</summary>
 /// <remarks>Unlike the evaluation's reader it keeps <c>written_by</c>: texts of some models must stay out of training.</remarks>
 internal static class TrainingRowReader
 {
@@ -15,14 +15,7 @@ internal static class TrainingRowReader
         if (!File.Exists(path))
             throw new TrainingException($"{path}: no such file. The training data are not part of the repository: docs/training.md says where they come from.");
 
-        using var file = File.OpenRead(path);
-        using var stream = path.EndsWith(".gz", StringComparison.Ordinal) ? new GZipStream(file, CompressionMode.Decompress) : (Stream)file;
-        using var reader = new StreamReader(stream);
-        var rows = new List<TrainingRow>();
-        while (reader.ReadLine() is { } line)
-            rows.Add(Parse(line, $"{path}:{rows.Count + 1}"));
-
-        return rows;
+        return [.. SampleReader.ReadLines(path).Select(row => Parse(row.Text, $"{path}:{row.Line}"))];
     }
 
     private static TrainingRow Parse(string line, string place)
