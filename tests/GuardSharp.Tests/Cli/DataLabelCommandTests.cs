@@ -201,6 +201,19 @@ public sealed class DataLabelCommandTests : IDisposable
     }
 
     [Fact]
+    public async Task The_templates_that_come_along_are_used_in_turn()
+    {
+        var rows = _folder.Write("rows.jsonl", string.Join('\n', Enumerable.Range(0, 4).Select(i => DataRows.Row($"{i}", $"word{i}", true, ["S2"]))));
+        await using var server = await FakeModelServer.StartAsync((context, _) => FakeModelServer.Write(context, RemoteBodies.Chat("an answer")));
+
+        Assert.Equal(0, (await Generate(server, rows, "--kinds", "violating")).Code);
+
+        Assert.Equal(["actor", "begin-with", "no-refusal", "test-data"], Rows("out.jsonl").Select(row => row.GetProperty("generated").GetProperty("template").GetString()).Order());
+        var prompts = server.Requests.Select(request => request.Body.RootElement.GetProperty("messages")[0].GetProperty("content").GetString()!).ToList();
+        Assert.All(Enumerable.Range(0, 4), i => Assert.Single(prompts, prompt => prompt.Contains($"word{i}", StringComparison.Ordinal)));
+    }
+
+    [Fact]
     public async Task An_answer_that_was_cut_off_is_no_response()
     {
         var rows = _folder.Write("rows.jsonl", DataRows.Row("a", "text"));
