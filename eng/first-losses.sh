@@ -3,7 +3,7 @@
 # Needs what docs/training.md names under "What it needs", and a built GuardSharp.Lab. Usage: eng/first-losses.sh [CONFIG]
 set -euo pipefail
 cd "$(dirname "$0")/.."
-config=${1:-models/training/tiny-text.json}
+config=${1:-models/training/tiny-text-start.json}
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
 

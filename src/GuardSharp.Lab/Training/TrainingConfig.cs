@@ -122,6 +122,9 @@ internal sealed record PretrainedConfig
     /// </summary>
     public double WordShare { get; init; } = 0.5;
 
+    /// <summary>Sources whose labels alone count for the verdict: look-alikes are written because teachers take them for what they are not.</summary>
+    public IReadOnlyList<string> LabelsAlone { get; init; } = [];
+
     /// <summary>Standard deviation of the composed embeddings.</summary>
     public double Deviation { get; init; } = 0.5;
 }

@@ -65,13 +65,13 @@ internal sealed class TrainingSession(TrainingConfig config, Action<string> repo
         var sentences = new SentenceTeacher(encoder, config.Seed, pretrained.TeacherCharacters).Teach(rows, mixture, seen, cache, report);
         TeacherPanel.Report("sentence teacher", rows, sentences.Opinions, report);
         if (pretrained.WordShare < 0)
-            return sentences;
+            return sentences with { Opinions = sentences.Opinions.Without(rows, pretrained.LabelsAlone) };
         var labelled = Enumerable.Range(0, rows.Count).Where(row => rows[row].Source != OpinionRows.Source && (seen.Contains(row) || !TrainingRow.IsOwn(rows[row].Source))).ToArray();
         var words = new WordTeacher(config.Seed, report).Teach(rows, labelled);
         TeacherPanel.Report("word teacher", rows, words, report);
         var joint = TeacherPanel.Join(rows, sentences.Opinions, words, pretrained.WordShare);
         TeacherPanel.Report("both", rows, joint, report);
-        return sentences with { Opinions = joint };
+        return sentences with { Opinions = joint.Without(rows, pretrained.LabelsAlone) };
     }
 
     private void StartEmbedding(TextNetwork network, IReadOnlyList<TrainingRow> rows, BpeTokenizer tokenizer, UseLiteEncoder encoder, PretrainedConfig pretrained)

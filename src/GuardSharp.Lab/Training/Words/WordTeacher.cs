@@ -5,7 +5,12 @@ namespace GuardSharp.Lab.Training.Words;
 /// <summary>What a teacher says about the rows, each from a part of the training that did not see the row.</summary>
 /// <param name="Unsafe">For each row the probability of unsafe; NaN where there is none.</param>
 /// <param name="Categories">For each row the distribution over S1 to S14 were it unsafe; null where there is none.</param>
-internal sealed record TeacherOpinions(float[] Unsafe, float[]?[] Categories);
+internal sealed record TeacherOpinions(float[] Unsafe, float[]?[] Categories)
+{
+    /// <summary>The same without verdicts on the rows of some sources.</summary>
+    public TeacherOpinions Without(IReadOnlyList<TrainingRow> rows, IReadOnlyList<string> sources) =>
+        this with { Unsafe = [.. Unsafe.Select((verdict, row) => sources.Contains(rows[row].Source) ? float.NaN : verdict)] };
+}
 
 /// <summary>
 /// Linear classifiers over words and letters, trained on the labels of all languages and of responses in five parts: each part is judged by the
