@@ -9,7 +9,7 @@ namespace GuardSharp.Lab.Training.Text;
 /// <param name="Auroc">AUROC of each source with at least 50 rows of each class, and of JailbreakBench responses.</param>
 /// <param name="MeanAuroc">Mean over the sources with at least 50 rows of each class.</param>
 /// <param name="Temperature">Divisor of the logit difference with the least negative log-likelihood, every source and class weighing the same.</param>
-/// <param name="Threshold">Probability (after the temperature) at which the means over sources of recall and, weighing a quarter more, of specificity are best, among those that keep false positives on our own safe rows at 5 % or less on the mean of the languages.</param>
+/// <param name="Threshold">Probability (after the temperature) at which the means over sources of recall and, weighing a quarter more, of specificity are best, among those that keep false positives on our own safe rows at 8 % or less on the mean of the languages.</param>
 /// <param name="Categories">Share of rows whose first named category is a labelled one, for each language of the sources made to test categories.</param>
 /// <param name="Recall">Mean over sources with unsafe rows at the threshold.</param>
 /// <param name="Specificity">Mean over sources with safe rows at the threshold.</param>
@@ -44,7 +44,7 @@ internal sealed class DevEvaluation(IReadOnlyList<TrainingRow> rows, IReadOnlyLi
     private const int MinWrittenSafe = 100;
 
     /// <summary>Highest share of false positives among them, on the mean of the languages.</summary>
-    private const double MaxFalsePositives = 0.05;
+    private const double MaxFalsePositives = 0.08;
 
     /// <summary>Between thresholds that do about as well, the one that troubles harmless texts less.</summary>
     private const double SpecificityWeight = 1.25;
@@ -166,7 +166,7 @@ internal sealed class DevEvaluation(IReadOnlyList<TrainingRow> rows, IReadOnlyLi
         Enumerable.Range(0, examples.Count).Where(index => !examples[index].Unsafe && rows[examples[index].Row].Source == TrainingRow.WrittenSource)
             .GroupBy(index => rows[examples[index].Row].Language).Where(group => group.Count() >= MinWrittenSafe);
 
-    /// <summary>The lowest threshold at which, on the mean of the languages, at most 5 % of the safe rows of our own are taken for unsafe; 0.1 at least.</summary>
+    /// <summary>The lowest threshold at which, on the mean of the languages, at most 8 % of the safe rows of our own are taken for unsafe; 0.1 at least.</summary>
     private double LowestThreshold(double[] probabilities)
     {
         var languages = WrittenSafe().Select(group => group.Select(index => probabilities[index]).ToArray()).ToList();
