@@ -56,7 +56,7 @@ internal sealed class BarProgress : ITrainingProgress
         _bar.MaxValue = step.Steps;
         _bar.Value = step.Step;
         _bar.Description = Markup.Escape(FormattableString.Invariant(
-            $"{step.Step}/{step.Steps}  loss {_rates.Loss:F4}  {_rates.TokensPerSecond:F0} tokens/s  {_rates.Left(step):d\\.hh\\:mm\\:ss} left"));
+            $"{step.Step}/{step.Steps}  loss {_rates.Loss:F4}  {_rates.TokensPerSecond:F0} tokens/s  {_rates.Left(step)} left"));
         _context.Refresh();
     }
 

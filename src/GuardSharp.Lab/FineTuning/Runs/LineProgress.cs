@@ -20,7 +20,7 @@ internal sealed class LineProgress(Terminal terminal, TimeProvider clock) : ITra
         {
             _last = clock.GetTimestamp();
             Note(FormattableString.Invariant(
-                $"step {step.Step} of {step.Steps}: loss {_rates.Loss:F4}, rate {step.Rate:G3}, {_rates.TokensPerSecond:F0} tokens/s, {_rates.Left(step):d\\.hh\\:mm\\:ss} left"));
+                $"step {step.Step} of {step.Steps}: loss {_rates.Loss:F4}, rate {step.Rate:G3}, {_rates.TokensPerSecond:F0} tokens/s, {_rates.Left(step)} left"));
         }
     }
 

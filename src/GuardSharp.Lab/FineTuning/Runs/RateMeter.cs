@@ -26,6 +26,10 @@ internal sealed class RateMeter
         _weight = ((1 - Share) * _weight) + Share;
     }
 
-    /// <summary>How long the steps that are left will take.</summary>
-    public TimeSpan Left(StepReport step) => TimeSpan.FromSeconds((step.Steps - step.Step) * _seconds / _weight);
+    /// <summary>How long the steps that are left will take: hours (more than 24 of a long run), minutes, seconds.</summary>
+    public string Left(StepReport step)
+    {
+        var left = TimeSpan.FromSeconds((step.Steps - step.Step) * _seconds / _weight);
+        return $"{(long)left.TotalHours:00}:{left:mm\\:ss}";
+    }
 }
