@@ -1,3 +1,4 @@
+using System.Text.Json;
 using GuardSharp.Conversations;
 using GuardSharp.Prompts;
 
@@ -43,9 +44,20 @@ internal static class RemoteMessages
         return messages;
     }
 
-    /// <summary>The media type of an encoded image, told by its first bytes.</summary>
+    /// <summary>Writes an image as a part of a message: an image_url that holds the encoded file.</summary>
     /// <exception cref="ImageException">It is of no kind that models take.</exception>
-    public static string MediaType(ImagePart image)
+    public static void WriteImage(Utf8JsonWriter writer, ImagePart image)
+    {
+        writer.WriteStartObject();
+        writer.WriteString("type", "image_url");
+        writer.WriteStartObject("image_url");
+        writer.WriteString("url", $"data:{MediaType(image)};base64,{Convert.ToBase64String(image.Data.Span)}");
+        writer.WriteEndObject();
+        writer.WriteEndObject();
+    }
+
+    /// <summary>The media type of an encoded image, told by its first bytes.</summary>
+    private static string MediaType(ImagePart image)
     {
         var bytes = image.Data.Span;
         return bytes.StartsWith((ReadOnlySpan<byte>)[0x89, 0x50, 0x4E, 0x47, 0x0D, 0x0A, 0x1A, 0x0A]) ? "image/png"

@@ -76,12 +76,7 @@ internal static class RemoteRequest
             writer.WriteStartArray("content");
             foreach (var image in message.Images)
             {
-                writer.WriteStartObject();
-                writer.WriteString("type", "image_url");
-                writer.WriteStartObject("image_url");
-                writer.WriteString("url", $"data:{RemoteMessages.MediaType(image)};base64,{Convert.ToBase64String(image.Data.Span)}");
-                writer.WriteEndObject();
-                writer.WriteEndObject();
+                RemoteMessages.WriteImage(writer, image);
             }
 
             foreach (var text in message.Texts)

@@ -185,12 +185,7 @@ internal sealed class ChatModel : IDisposable
         writer.WriteStartArray("content");
         foreach (var image in message.Images)
         {
-            writer.WriteStartObject();
-            writer.WriteString("type", "image_url");
-            writer.WriteStartObject("image_url");
-            writer.WriteString("url", $"data:{RemoteMessages.MediaType(image)};base64,{Convert.ToBase64String(image.Data.Span)}");
-            writer.WriteEndObject();
-            writer.WriteEndObject();
+            RemoteMessages.WriteImage(writer, image);
         }
 
         writer.WriteStartObject();
