@@ -5,6 +5,7 @@ using Parquet.Schema;
 namespace GuardSharp.Evaluation.Datasets.Parquet;
 
 /// <summary>Writes rows to a Parquet file (Zstandard), in groups small enough for memory.</summary>
+/// <remarks>The library writes asynchronously only; sinks are plain writers of files of this machine, so it is waited for here (as <see cref="ParquetRowReader"/> does).</remarks>
 internal sealed class ParquetSink : RowSink
 {
     private const int RowsAtOnce = 8192;
