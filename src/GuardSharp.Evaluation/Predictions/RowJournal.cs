@@ -1,9 +1,8 @@
 using System.Text;
 using System.Text.Json;
-using GuardSharp.Evaluation.Predictions;
 using GuardSharp.Evaluation.Samples;
 
-namespace GuardSharp.Evaluation.Datasets.Remote;
+namespace GuardSharp.Evaluation.Predictions;
 
 /// <summary>A file of rows that grows as answers come, so that a run can stop anywhere and go on.</summary>
 /// <remarks>
@@ -16,12 +15,15 @@ internal sealed class RowJournal : IDisposable
     private readonly Dictionary<string, string> _rows = new(StringComparer.Ordinal);
     private readonly string _path;
     private readonly FileStream _file;
+    private readonly Func<JsonElement, string, string> _keyOf;
 
     /// <summary>Opens a file and reads the rows it holds.</summary>
     /// <param name="path">Ends in .jsonl: compressed files cannot grow row by row.</param>
+    /// <param name="keyOf">What a row is found by, given the row and its place; null: its id.</param>
     /// <exception cref="SampleFileException">The name is another, the file cannot be written, is in use, or holds something else.</exception>
-    public RowJournal(string path)
+    public RowJournal(string path, Func<JsonElement, string, string>? keyOf = null)
     {
+        _keyOf = keyOf ?? ((row, place) => JsonField.Text(row, "id", place));
         if (!path.EndsWith(".jsonl", StringComparison.OrdinalIgnoreCase))
         {
             throw new SampleFileException($"{path}: answers are added row by row, which only .jsonl allows. Name the file so; guardsharp data convert packs it afterwards.");
@@ -48,11 +50,11 @@ internal sealed class RowJournal : IDisposable
         }
     }
 
-    /// <summary>The rows there are, by id.</summary>
+    /// <summary>The rows there are, by what they are found by.</summary>
     public IReadOnlyDictionary<string, string> Rows => _rows;
 
     /// <summary>Adds a row.</summary>
-    public void Append(string id, string json)
+    public void Append(string key, string json)
     {
         lock (_gate)
         {
@@ -66,20 +68,20 @@ internal sealed class RowJournal : IDisposable
                 throw new SampleFileException($"{_path}: the file cannot be written: {error.Message} What was answered before is in it.", error);
             }
 
-            _rows[id] = json;
+            _rows[key] = json;
         }
     }
 
     /// <summary>Puts the rows in an order; rows that it does not name keep theirs, behind the others.</summary>
-    public void Sort(IEnumerable<string> ids)
+    public void Sort(IEnumerable<string> keys)
     {
-        string[] order = [.. ids.Where(_rows.ContainsKey)];
+        string[] order = [.. keys.Where(_rows.ContainsKey)];
         var named = order.ToHashSet(StringComparer.Ordinal);
         _file.Dispose();
         using var file = new PendingFile(_path);
-        foreach (var id in order.Concat(_rows.Keys.Where(id => !named.Contains(id))))
+        foreach (var key in order.Concat(_rows.Keys.Where(key => !named.Contains(key))))
         {
-            file.Stream.Write(Encoding.UTF8.GetBytes(_rows[id] + "\n"));
+            file.Stream.Write(Encoding.UTF8.GetBytes(_rows[key] + "\n"));
         }
 
         file.Commit();
@@ -104,7 +106,7 @@ internal sealed class RowJournal : IDisposable
             if (line.Length > 0)
             {
                 var json = Encoding.UTF8.GetString(line.Span);
-                _rows[IdOf(json, number)] = json;
+                _rows[KeyOf(json, number)] = json;
             }
         }
 
@@ -112,12 +114,12 @@ internal sealed class RowJournal : IDisposable
         _file.Position = whole;
     }
 
-    private string IdOf(string json, int number)
+    private string KeyOf(string json, int number)
     {
         try
         {
             using var document = JsonDocument.Parse(json);
-            return JsonField.Text(document.RootElement, "id", $"{_path}:{number}");
+            return _keyOf(document.RootElement, $"{_path}:{number}");
         }
         catch (JsonException error)
         {
