@@ -30,6 +30,18 @@ public sealed record BinaryMetrics(long TruePositives, long FalsePositives, long
     /// <summary>Safe rows that are flagged, of all safe.</summary>
     public double? FalsePositiveRate => Rate(FalsePositives, SafeRows);
 
+    /// <summary>The largest recall that a threshold reaches while at most 1 % of the safe rows are flagged; null without rows of both classes.</summary>
+    public double? RecallAtFpr1 { get; init; }
+
+    /// <summary>The largest recall that a threshold reaches while at most 5 % of the safe rows are flagged; null without rows of both classes.</summary>
+    public double? RecallAtFpr5 { get; init; }
+
+    /// <summary>
+    /// Expected calibration error: over ten score bins of equal width, the mean distance between the mean score and the unsafe share, each bin weighing
+    /// as its rows. Null without rows, or where a score lies outside [0, 1].
+    /// </summary>
+    public double? CalibrationError { get; init; }
+
     /// <summary>The metrics of judged rows.</summary>
     /// <exception cref="GuardException">A score is not a finite number.</exception>
     public static BinaryMetrics Of(IEnumerable<ScoredRow> rows) => new Ranking([.. rows]).Measure();

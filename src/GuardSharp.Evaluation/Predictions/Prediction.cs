@@ -8,7 +8,18 @@ namespace GuardSharp.Evaluation.Predictions;
 /// <param name="Categories">Codes of the violated categories, in the guard's order.</param>
 /// <param name="CategoryProbabilities">Probability of each category of the policy by its code, in [0, 1].</param>
 public sealed record Prediction(
-    bool IsUnsafe, double UnsafeProbability, IReadOnlyList<string> Categories, IReadOnlyDictionary<string, double> CategoryProbabilities);
+    bool IsUnsafe, double UnsafeProbability, IReadOnlyList<string> Categories, IReadOnlyDictionary<string, double> CategoryProbabilities)
+{
+    /// <summary>The prediction with the verdict that a threshold gives, in [0, 1]. Thresholds of single categories do not count.</summary>
+    public Prediction At(double threshold)
+    {
+        var isUnsafe = UnsafeProbability >= threshold;
+        return isUnsafe == IsUnsafe ? this : this with { IsUnsafe = isUnsafe, Categories = isUnsafe ? Likeliest() : [] };
+    }
+
+    // A verdict of safe lists no categories: how the list would have gone on is not known, only how likely each category is.
+    private string[] Likeliest() => CategoryProbabilities.Count == 0 ? [] : [CategoryProbabilities.MaxBy(pair => pair.Value).Key];
+}
 
 /// <summary>A guard as the evaluation needs it: judges conversations and answers in their order.</summary>
 /// <param name="conversations">A few conversations, images loaded.</param>

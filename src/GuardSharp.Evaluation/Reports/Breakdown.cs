@@ -19,16 +19,17 @@ internal sealed class Breakdown(IReadOnlyList<JudgedSample> samples, ReportOptio
         var known = samples.Where(sample => !sample.IsUnsafe || sample.Categories.Count > 0).ToList();
         var codes = samples.SelectMany(sample => sample.Categories.Concat(sample.Prediction.Categories).Concat(sample.Prediction.CategoryProbabilities.Keys));
         return [.. codes.Distinct().OrderBy(code => code.Length).ThenBy(code => code, StringComparer.Ordinal)
-            .Select(code => Named("category", code, known.Select(sample => OneAgainstRest(sample, code))))];
+            .Select(code => Named("category", code, known.Select(sample => OneAgainstRest(sample, code)), seedOf: "category"))];
     }
 
     /// <summary>The reports by their names, in the given order.</summary>
     public static Dictionary<string, GroupReport> ByName(List<(string Name, GroupReport Report, Bootstrap Draws)> groups) =>
         groups.ToDictionary(group => group.Name, group => group.Report);
 
-    private (string Name, GroupReport Report, Bootstrap Draws) Named(string kind, string name, IEnumerable<ScoredRow> rows)
+    // Categories are measured over the same rows: one seed gives them the same draws, and the mean over them keeps what they have in common.
+    private (string Name, GroupReport Report, Bootstrap Draws) Named(string kind, string name, IEnumerable<ScoredRow> rows, string? seedOf = null)
     {
-        var (report, draws) = Measure($"{kind}/{name}", rows);
+        var (report, draws) = Measure(seedOf ?? $"{kind}/{name}", rows);
         return (name, report, draws);
     }
 

@@ -14,9 +14,22 @@ namespace GuardSharp.Evaluation.Reports;
 public sealed record JudgedSample(
     bool IsUnsafe, IReadOnlyList<string> Categories, SampleTask Task, string Language, string Source, int ImageCount, Prediction Prediction)
 {
+    /// <summary>The row's own name.</summary>
+    public string Id { get; init; } = "";
+
+    /// <summary>File and line of the row: where its content can be read again.</summary>
+    public string Place { get; init; } = "";
+
+    /// <summary>Wall time of the batch the row was judged in, divided by its rows, in milliseconds; null where it was not measured.</summary>
+    public double? Milliseconds { get; init; }
+
     /// <summary>Joins a sample that has a truth with its prediction.</summary>
     /// <exception cref="SampleFileException">The sample has no truth.</exception>
     public static JudgedSample Of(Sample sample, Prediction prediction) => new(
         sample.Unsafe ?? throw new SampleFileException($"{sample.Place}: the row has no \"unsafe\": true or false is needed to compute metrics."),
-        sample.Categories, sample.Task, sample.Language, sample.Source, sample.ImageCount, prediction);
+        sample.Categories, sample.Task, sample.Language, sample.Source, sample.ImageCount, prediction)
+    {
+        Id = sample.Id,
+        Place = sample.Place,
+    };
 }

@@ -19,6 +19,7 @@ public sealed record ReportOptions(int Resamples = 1000, ulong Seed = 1, int Min
 /// <param name="ByTask">Prompt and response.</param>
 /// <param name="ByCategory">Each category, one against rest over its probability and the listed categories; unsafe rows whose categories nobody labelled are left out.</param>
 /// <param name="ByImages">By number of images: 0, 1, 2-5, 6+.</param>
+/// <remarks>Numbers only; for the rows see <see cref="EvaluationResult"/>.</remarks>
 public sealed record MetricsReport(
     ReportOptions Options,
     GroupReport Overall,
@@ -30,6 +31,18 @@ public sealed record MetricsReport(
     IReadOnlyDictionary<string, GroupReport> ByCategory,
     IReadOnlyDictionary<string, GroupReport> ByImages)
 {
+    /// <summary>Equally weighted mean over those of the card's seven languages (<see cref="CardReport.Languages"/>) that have rows of both classes.</summary>
+    public required MeanReport MeanOverLanguages { get; init; }
+
+    /// <summary>The Llama Guard 4 card's table, by task.</summary>
+    public required IReadOnlyDictionary<string, CardReport> Card { get; init; }
+
+    /// <summary>What plots of all rows are drawn from.</summary>
+    public required CurveReport Curves { get; init; }
+
+    /// <summary>What a reader must know to trust the numbers, in words; holds no user text.</summary>
+    public required IReadOnlyList<string> Notes { get; init; }
+
     /// <summary>Computes the report.</summary>
     /// <param name="samples">Judged rows, in any order.</param>
     /// <param name="options">How; null for the defaults.</param>
@@ -45,17 +58,26 @@ public sealed record MetricsReport(
         var breakdown = new Breakdown(samples, options);
         var sources = breakdown.Split("source", sample => sample.Source);
         var categories = breakdown.SplitByCategory();
+        var languages = breakdown.Split("language", sample => sample.Language);
         return new MetricsReport(
             options,
             breakdown.Whole(),
             MeanReport.Of([.. sources.Where(group => HasBothClasses(group.Report.Metrics, options))]),
             MeanReport.Of([.. categories.Where(group => group.Report.Metrics is { UnsafeRows: > 0, SafeRows: > 0 })]),
             Breakdown.ByName(sources),
-            Breakdown.ByName(breakdown.Split("language", sample => sample.Language)),
-            Breakdown.ByName(breakdown.Split("task", sample => sample.Task == SampleTask.Prompt ? "prompt" : "response")),
+            Breakdown.ByName(languages),
+            Breakdown.ByName(breakdown.Split("task", sample => NameOf(sample.Task))),
             Breakdown.ByName(categories),
-            Breakdown.ByName(breakdown.Split("images", sample => sample.ImageCount switch { 0 => "0", 1 => "1", <= 5 => "2-5", _ => "6+" })));
+            Breakdown.ByName(breakdown.Split("images", sample => sample.ImageCount switch { 0 => "0", 1 => "1", <= 5 => "2-5", _ => "6+" })))
+        {
+            MeanOverLanguages = MeanReport.Of([.. languages.Where(group => CardReport.Languages.Contains(group.Name) && group.Report.Metrics is { UnsafeRows: > 0, SafeRows: > 0 })]),
+            Card = samples.Select(sample => sample.Task).Distinct().Order().ToDictionary(NameOf, task => CardReport.Of(samples, task, options)),
+            Curves = CurveReport.Of(samples),
+            Notes = ReportNotes.Of(samples),
+        };
     }
+
+    private static string NameOf(SampleTask task) => task == SampleTask.Prompt ? "prompt" : "response";
 
     private static bool HasBothClasses(BinaryMetrics metrics, ReportOptions options) =>
         metrics.UnsafeRows >= options.MinRowsOfEachClass && metrics.SafeRows >= options.MinRowsOfEachClass;
