@@ -86,9 +86,12 @@ internal sealed class ModelOptions(IBackendOptions? backend = null)
     public ClassifyOptions ReadClassifyOptions(ParseResult parsed) => new()
     {
         Policy = ReadPolicy(parsed),
-        Threshold = parsed.GetValue(_threshold) is { } text ? Probability("--threshold", text) : null,
+        Threshold = ReadThreshold(parsed),
         CategoryThresholds = parsed.GetValue(_categoryThresholds) is { Length: > 0 } pairs ? CategoryThresholds(pairs) : null,
     };
+
+    /// <summary>The threshold that was given, or null.</summary>
+    public double? ReadThreshold(ParseResult parsed) => parsed.GetValue(_threshold) is { } text ? Probability("--threshold", text) : null;
 
     private static Dictionary<string, double> CategoryThresholds(string[] pairs)
     {

@@ -19,6 +19,7 @@ internal sealed class ProgressLine(Terminal terminal, string unit, TimeProvider 
     private readonly long _start = clock.GetTimestamp();
     private TimeSpan _drawn = TimeSpan.MinValue;
     private int _columns;
+    private long? _first;
 
     /// <inheritdoc/>
     public void Report(RowProgress value)
@@ -31,13 +32,14 @@ internal sealed class ProgressLine(Terminal terminal, string unit, TimeProvider 
         lock (_gate)
         {
             var elapsed = clock.GetElapsedTime(_start);
+            _first ??= value.Done;
             if (elapsed < _delay || (elapsed - _pause < _drawn && value.Done < value.Total))
             {
                 return;
             }
 
             _drawn = elapsed;
-            Draw(Line(value, elapsed, unit));
+            Draw(Line(value, elapsed, unit, _first.Value));
         }
     }
 
@@ -62,12 +64,16 @@ internal sealed class ProgressLine(Terminal terminal, string unit, TimeProvider 
     }
 
     /// <summary>The line's text.</summary>
-    public static string Line(RowProgress progress, TimeSpan elapsed, string unit)
+    /// <param name="progress">How far the run is.</param>
+    /// <param name="elapsed">Since it began.</param>
+    /// <param name="unit">What is counted.</param>
+    /// <param name="earlier">What was done before it began: it says nothing about the rate.</param>
+    public static string Line(RowProgress progress, TimeSpan elapsed, string unit, long earlier = 0)
     {
         var share = progress.Total > 0 ? Math.Clamp((double)progress.Done / progress.Total, 0, 1) : 0;
         var full = (int)(share * BarColumns);
-        var rate = progress.Done / Math.Max(elapsed.TotalSeconds, 1e-3);
-        var left = progress.Done > 0 ? Span(TimeSpan.FromSeconds((progress.Total - progress.Done) / rate)) : "?";
+        var rate = (progress.Done - earlier) / Math.Max(elapsed.TotalSeconds, 1e-3);
+        var left = progress.Done > earlier ? Span(TimeSpan.FromSeconds((progress.Total - progress.Done) / rate)) : "?";
         return string.Create(
             CultureInfo.InvariantCulture,
             $"{new string('━', full)}{new string('─', BarColumns - full)} {share * 100,3:F0} %  {progress.Done:N0} of {progress.Total:N0} {unit}  {rate:G3} {unit}/s  {left} left");

@@ -2,6 +2,7 @@ using System.Text.Json;
 using GuardSharp.Evaluation.Predictions;
 using GuardSharp.Evaluation.Reports;
 using GuardSharp.Evaluation.Samples;
+using GuardSharp.Evaluation.Thresholds;
 
 namespace GuardSharp.Evaluation;
 
@@ -9,86 +10,107 @@ namespace GuardSharp.Evaluation;
 public static class Evaluator
 {
     /// <summary>Name of the file of predictions in the output folder.</summary>
-    public const string PredictionsFile = "predictions.jsonl";
+    public const string PredictionsFile = PredictionRun.PredictionsFile;
 
     /// <summary>Name of the file of metrics in the output folder.</summary>
     public const string MetricsFile = "metrics.json";
 
-    /// <summary>Judges every row of a labelled file and measures the answers.</summary>
-    /// <param name="samplesPath">JSON Lines, plain or gzip; see <see cref="SampleReader"/>. Every row is checked before the first is judged.</param>
-    /// <param name="outputFolder">Made where it is missing; holds the two files afterwards, each whole or not there.</param>
+    /// <summary>Folder below the output folder where the development rows' predictions lie.</summary>
+    public const string DevelopmentFolder = "development";
+
+    /// <summary>Judges every row of a labelled file and measures the answers. What was judged before, even by a run that was killed, is not judged again.</summary>
+    /// <param name="run">What and how.</param>
     /// <param name="judge">The guard.</param>
-    /// <param name="model">The guard's name, for the report.</param>
-    /// <param name="options">How the metrics are computed; null for the defaults.</param>
     /// <param name="progress">Told after every few rows.</param>
-    /// <param name="cancellationToken">Stops the run.</param>
-    /// <exception cref="GuardException">A row is not in the schema or cannot be judged; the message names file and line.</exception>
-    public static async Task<MetricsReport> RunAsync(
-        string samplesPath,
-        string outputFolder,
-        Judge judge,
-        string model,
-        ReportOptions? options = null,
-        IProgress<RowProgress>? progress = null,
-        CancellationToken cancellationToken = default)
+    /// <param name="cancellationToken">Stops the run; the same run goes on later.</param>
+    /// <exception cref="GuardException">A row is not in the schema or cannot be judged (the message names file and line), or the folder holds another run.</exception>
+    public static async Task<EvaluationResult> RunAsync(
+        EvaluationRun run, Judge judge, IProgress<RowProgress>? progress = null, CancellationToken cancellationToken = default)
     {
-        var isNew = !Directory.Exists(outputFolder);
-        MakeFolder(outputFolder);
+        if (run.RowsAtOnce is < 1 or > 4096)
+        {
+            throw new GuardException($"{run.RowsAtOnce} rows at once: it must be from 1 to 4096.");
+        }
+
+        var rows = await JudgeAsync(run, run.SamplesPath, run.OutputFolder, judge, progress, cancellationToken).ConfigureAwait(false);
+        IReadOnlyList<JudgedSample>? development = run.Threshold is not { DevelopmentPath: { } path }
+            ? null
+            : run.Threshold.IsOn(run.SamplesPath)
+                ? rows
+                : await JudgeAsync(run, path, Path.Combine(run.OutputFolder, DevelopmentFolder), judge, progress, cancellationToken).ConfigureAwait(false);
+        var result = Measure(run.Guard.Model, run.SamplesPath, rows, run.Threshold, development, run.Report) with { LastImage = run.LastImage };
+        WriteReports(run.OutputFolder, result);
+        return result;
+    }
+
+    /// <summary>Measures predictions made before against their labelled file; rows must be the same, in the same order.</summary>
+    /// <param name="samplesPath">The labelled file.</param>
+    /// <param name="predictionsPath">Its predictions.</param>
+    /// <param name="options">How; null for the defaults.</param>
+    /// <param name="threshold">The threshold that is applied; null: the verdicts of the predictions count.</param>
+    /// <param name="developmentPredictionsPath">The predictions of the threshold's development file; may be null where it is the file itself.</param>
+    /// <exception cref="GuardException">A file is damaged, or the rows do not match.</exception>
+    public static EvaluationResult Measure(
+        string samplesPath, string predictionsPath, ReportOptions? options = null, ThresholdRequest? threshold = null, string? developmentPredictionsPath = null)
+    {
+        var rows = JudgedRows.Join(samplesPath, predictionsPath);
+        IReadOnlyList<JudgedSample>? development = threshold?.DevelopmentPath is not { } path
+            ? null
+            : threshold.IsOn(samplesPath)
+                ? rows
+                : JudgedRows.Join(path, developmentPredictionsPath ?? throw new GuardException($"The threshold is to be chosen on {path}: give its predictions too."));
+        return Measure(predictionsPath, samplesPath, rows, threshold, development, options);
+    }
+
+    /// <summary>Writes what a result is read in; every file appears whole or not at all.</summary>
+    internal static void WriteReports(string folder, EvaluationResult result)
+    {
+        using var file = new PendingFile(Path.Combine(folder, MetricsFile));
+        using (var json = new Utf8JsonWriter(file.Stream, new JsonWriterOptions { Indented = true }))
+        {
+            MetricsReportWriter.Write(json, result);
+        }
+
+        file.Stream.WriteByte((byte)'\n');
+        file.Commit();
+    }
+
+    private static EvaluationResult Measure(
+        string model, string samplesPath, IReadOnlyList<JudgedSample> rows, ThresholdRequest? request, IReadOnlyList<JudgedSample>? development, ReportOptions? options)
+    {
+        var choice = request is null ? null : development is null ? ThresholdChoice.Of(request.Value) : request.Choose(development, samplesPath);
+        var judged = choice?.Apply(rows) ?? rows;
+        return new EvaluationResult(model, samplesPath, MetricsReport.Of(judged, options), judged) { Threshold = choice };
+    }
+
+    private static async Task<IReadOnlyList<JudgedSample>> JudgeAsync(
+        EvaluationRun run, string samplesPath, string folder, Judge judge, IProgress<RowProgress>? progress, CancellationToken cancellationToken)
+    {
+        var isNew = !Directory.Exists(folder);
+        MakeFolder(folder);
         try
         {
-            var predictions = Path.Combine(outputFolder, PredictionsFile);
-            await BatchRun.WriteAsync(samplesPath, predictions, judge, labelled: true, progress, cancellationToken).ConfigureAwait(false);
-            var report = Measure(samplesPath, predictions, options);
-            WriteReport(Path.Combine(outputFolder, MetricsFile), report, model, samplesPath);
-            return report;
+            if (run.Fresh)
+            {
+                PredictionRun.Clear(folder, MetricsFile);
+            }
+
+            var file = RunFile.Of(samplesPath, run.Guard, run.LastImage, cancellationToken);
+            return await new PredictionRun(samplesPath, folder, TimeProvider.System)
+                .RunAsync(run.LastImage ? OfLastImages(judge) : judge, file, run.RowsAtOnce, progress, cancellationToken).ConfigureAwait(false);
         }
         catch
         {
-            if (isNew && !Directory.EnumerateFileSystemEntries(outputFolder).Any())
+            if (isNew && !Directory.EnumerateFileSystemEntries(folder).Any())
             {
-                Directory.Delete(outputFolder);
+                Directory.Delete(folder);
             }
 
             throw;
         }
     }
 
-    /// <summary>Measures predictions made before against their labelled file; rows must be the same, in the same order.</summary>
-    /// <exception cref="GuardException">A file is damaged, or the rows do not match.</exception>
-    public static MetricsReport Measure(string samplesPath, string predictionsPath, ReportOptions? options = null)
-    {
-        var judged = new List<JudgedSample>();
-        using var predictions = PredictionFile.Read(predictionsPath).GetEnumerator();
-        foreach (var sample in SampleReader.Read(samplesPath, labelled: true))
-        {
-            if (!predictions.MoveNext())
-            {
-                throw new SampleFileException($"{predictionsPath}: there is no prediction for {sample.Place}. Each row needs one, in the same order.");
-            }
-
-            var (id, prediction, place) = predictions.Current;
-            judged.Add(id == sample.Id
-                ? JudgedSample.Of(sample, prediction)
-                : throw new SampleFileException($"{place}: the id differs from that of {sample.Place}. Predictions must be in the order of the rows."));
-        }
-
-        return predictions.MoveNext()
-            ? throw new SampleFileException($"{predictions.Current.Place}: there is no row for this prediction in {samplesPath}.")
-            : MetricsReport.Of(judged, options);
-    }
-
-    /// <summary>Writes a report as indented JSON; the file appears whole or not at all.</summary>
-    internal static void WriteReport(string path, MetricsReport report, string model, string samplesPath)
-    {
-        using var file = new PendingFile(path);
-        using (var json = new Utf8JsonWriter(file.Stream, new JsonWriterOptions { Indented = true }))
-        {
-            MetricsReportWriter.Write(json, report, model, Path.GetFileName(samplesPath));
-        }
-
-        file.Stream.WriteByte((byte)'\n');
-        file.Commit();
-    }
+    private static Judge OfLastImages(Judge judge) => (conversations, cancellationToken) => judge([.. conversations.Select(LastImage.Of)], cancellationToken);
 
     private static void MakeFolder(string folder)
     {

@@ -2,6 +2,7 @@ using System.CommandLine;
 using GuardSharp.Cli.Output;
 using GuardSharp.CommandLine;
 using GuardSharp.Evaluation;
+using GuardSharp.Evaluation.Predictions;
 using GuardSharp.Evaluation.Reports;
 
 namespace GuardSharp.Cli.Commands;
@@ -12,39 +13,55 @@ internal static class EvaluateCommand
     /// <summary>Builds the command.</summary>
     public static Command Create(Terminal terminal)
     {
-        var command = new Command("evaluate", "Judges a labelled JSON Lines file and measures the verdicts. Exit code 1 below --min-auroc.");
-        var samples = new Argument<string?>("file") { Arity = ArgumentArity.ZeroOrOne, Description = "Labelled rows, plain or gzip: {\"id\",\"messages\",\"unsafe\",\"categories\",\"language\",\"source\"}.", HelpName = "FILE.jsonl[.gz]" };
+        var command = new Command("evaluate", "Judges a labelled file and measures the verdicts. Goes on where it stopped, after a kill too. Exit code 1 below --min-auroc.");
+        var samples = new Argument<string?>("file") { Arity = ArgumentArity.ZeroOrOne, Description = "Labelled rows, plain or gzip, or Parquet: {\"id\",\"messages\",\"unsafe\",\"categories\",\"language\",\"source\"}.", HelpName = "FILE.jsonl[.gz]" };
         var data = new Option<string?>("--data") { Description = "The same file, as an option.", HelpName = "FILE" };
-        var output = new Option<string?>("--output") { Description = $"Folder for {Evaluator.PredictionsFile} and {Evaluator.MetricsFile}.", HelpName = "DIR" };
+        var output = new Option<string?>("--output") { Description = $"Folder for {Evaluator.PredictionsFile} and {Evaluator.MetricsFile}. A run of the same guard over the same rows goes on there.", HelpName = "DIR" };
+        var fresh = new Option<bool>("--fresh") { Description = "Begin anew in a folder that holds a run." };
         var predictions = new Option<string?>("--predictions") { Description = "Measure predictions made before; no model is loaded.", HelpName = "FILE.jsonl" };
-        var seed = new Option<int>("--seed") { Description = "Seed of the bootstrap intervals.", DefaultValueFactory = _ => 1 };
-        var resamples = new Option<int>("--resamples") { Description = "Bootstrap resamples, 0 to 100000; 0 leaves the intervals of AUROC, AUPRC and F1 out.", DefaultValueFactory = _ => 1000 };
+        var lastImage = new Option<bool>("--last-image") { Description = "Of several images put in only the conversation's last one, as the Llama Guard 4 card measured Llama Guard 3 Vision." };
+        var batch = new Option<int>("--batch") { Description = "Rows judged at once, 1 to 4096. A kill costs at most one batch; 1 measures the time of single rows.", DefaultValueFactory = _ => 64 };
         var bar = new Option<string?>("--min-auroc") { Description = "Exit with 1 when the mean AUROC over sources (over all rows where no source has both classes) is below.", HelpName = "X" };
         var json = new Option<bool>("--json") { Description = $"Print {Evaluator.MetricsFile} in place of the table." };
         command.Add(samples);
-        foreach (var option in (Option[])[data, output, predictions, seed, resamples, bar, json])
+        foreach (var option in (Option[])[data, output, fresh, predictions, lastImage, batch, bar, json])
         {
             command.Add(option);
         }
 
-        var model = new ModelOptions().AddTo(command, judging: true);
+        var (thresholds, report, model) = (new ThresholdOptions().AddTo(command), new ReportOptionSet().AddTo(command), new ModelOptions().AddTo(command, judging: true));
         command.SetAction(async (parsed, cancellationToken) =>
         {
             var path = (parsed.GetValue(samples) ?? parsed.GetValue(data)) is { } named && (parsed.GetValue(samples) is null || parsed.GetValue(data) is null)
                 ? named
                 : throw new GuardException("Give one labelled file: evaluate FILE --output DIR.");
-            var options = new ReportOptions(CheckResamples(parsed.GetValue(resamples)), (ulong)(uint)parsed.GetValue(seed));
+            var options = report.Read(parsed);
             double? least = parsed.GetValue(bar) is { } text ? ModelOptions.Probability("--min-auroc", text) : null;
-            var (name, report) = await MeasureAsync(
-                parsed, terminal, model, new Files(path, parsed.GetValue(output), parsed.GetValue(predictions)), options, cancellationToken).ConfigureAwait(false);
-            var code = least is { } limit ? Compare(report, limit) : ExitCode.Done;
+            var result = parsed.GetValue(predictions) is { } made
+                ? parsed.GetValue(output) is null
+                    ? Evaluator.Measure(path, made, options, thresholds.Read(parsed, model.ReadThreshold(parsed)), thresholds.DevelopmentPredictions(parsed))
+                    : throw new GuardException("--predictions measures what is there already; leave --output out, or use --json > metrics.json.")
+                : await RunAsync(
+                    terminal,
+                    model,
+                    parsed,
+                    guard => new EvaluationRun(path, Folder(parsed.GetValue(output)), guard)
+                    {
+                        Report = options,
+                        Threshold = thresholds.Read(parsed, given: null),
+                        LastImage = parsed.GetValue(lastImage),
+                        Fresh = parsed.GetValue(fresh),
+                        RowsAtOnce = parsed.GetValue(batch),
+                    },
+                    cancellationToken).ConfigureAwait(false);
+            var code = least is { } limit ? Compare(result.Report, limit) : ExitCode.Done;
             if (parsed.GetValue(json))
             {
-                JsonOutput.WriteValue(terminal.Out, writer => MetricsReportWriter.Write(writer, report, name, Path.GetFileName(path)));
+                JsonOutput.WriteValue(terminal.Out, writer => MetricsReportWriter.Write(writer, result));
             }
             else
             {
-                MetricsTable.Write(terminal, report);
+                MetricsTable.Write(terminal, result);
             }
 
             return code;
@@ -54,35 +71,33 @@ internal static class EvaluateCommand
 
     // A bar that nothing was measured against has not been passed.
     private static int Compare(MetricsReport report, double least) =>
-        (report.MeanOverSources.Auroc ?? report.Overall.Metrics.Auroc) is { } auroc
+        (report.MeanOverSources.Auroc.Value ?? report.Overall.Metrics.Auroc) is { } auroc
             ? auroc >= least ? ExitCode.Done : ExitCode.Unsafe
             : throw new GuardException("--min-auroc needs an AUROC, but the rows are all safe or all unsafe. Add rows of the other class, or leave the option out.");
 
-    private static async Task<(string Model, MetricsReport Report)> MeasureAsync(
-        ParseResult parsed, Terminal terminal, ModelOptions model, Files files, ReportOptions options, CancellationToken cancellationToken)
-    {
-        if (files.Predictions is { } predictions)
-        {
-            return (predictions, files.Output is null
-                ? Evaluator.Measure(files.Samples, predictions, options)
-                : throw new GuardException("--predictions measures what is there already; leave --output out, or use --json > metrics.json."));
-        }
+    private static string Folder(string? output) =>
+        output ?? throw new GuardException("Say where the results go with --output DIR, or measure predictions made before with --predictions FILE.");
 
-        var output = files.Output ?? throw new GuardException("Say where the results go with --output DIR, or measure predictions made before with --predictions FILE.");
+    private static async Task<EvaluationResult> RunAsync(
+        Terminal terminal, ModelOptions model, ParseResult parsed, Func<GuardIdentity, EvaluationRun> run, CancellationToken cancellationToken)
+    {
         var judgeOptions = model.ReadClassifyOptions(parsed);
+        // Options are checked before a model is loaded.
+        run(new GuardIdentity("", "", null));
         var guard = model.Load(parsed);
         await using (guard.ConfigureAwait(false))
         {
             using var progress = new ProgressLine(terminal, "rows", TimeProvider.System);
-            var report = await Evaluator.RunAsync(
-                files.Samples, output, Judging.With(guard, judgeOptions), guard.Capabilities.Model, options, progress, cancellationToken).ConfigureAwait(false);
-            return (guard.Capabilities.Model, report);
+            var evaluation = run(GuardIdentity.Of(guard, judgeOptions));
+            try
+            {
+                return await Evaluator.RunAsync(evaluation, Judging.With(guard, judgeOptions), progress, cancellationToken).ConfigureAwait(false);
+            }
+            catch (OperationCanceledException) when (Directory.Exists(evaluation.OutputFolder))
+            {
+                progress.Note($"What was judged is in {evaluation.OutputFolder}; the same command goes on.");
+                throw;
+            }
         }
     }
-
-    private static int CheckResamples(int resamples) => resamples is >= 0 and <= 100_000
-        ? resamples
-        : throw new GuardException($"--resamples is {resamples}; it must be from 0 to 100000.");
-
-    private sealed record Files(string Samples, string? Output, string? Predictions);
 }

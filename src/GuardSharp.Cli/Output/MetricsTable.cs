@@ -2,6 +2,7 @@ using System.Globalization;
 using GuardSharp.CommandLine;
 using GuardSharp.Evaluation.Metrics;
 using GuardSharp.Evaluation.Reports;
+using GuardSharp.Evaluation.Thresholds;
 using Spectre.Console;
 
 namespace GuardSharp.Cli.Output;
@@ -9,13 +10,16 @@ namespace GuardSharp.Cli.Output;
 /// <summary>A report as tables: all rows, then the breakdowns.</summary>
 internal static class MetricsTable
 {
+    private const int WideColumns = 150;
+
     /// <summary>Draws the report.</summary>
-    public static void Write(Terminal terminal, MetricsReport report)
+    public static void Write(Terminal terminal, EvaluationResult result)
     {
-        var console = TerminalConsole.Create(terminal);
+        var (console, report) = (TerminalConsole.Create(terminal, wide: true), result.Report);
         var table = new Table { Border = TableBorder.Simple, ShowRowSeparators = false };
         table.AddColumn(new TableColumn("").NoWrap());
-        foreach (var name in (string[])["unsafe", "safe", "AUROC", "95 %", "AUPRC", "precision", "recall", "F1", "FPR"])
+        string[] columns = ["unsafe", "safe", "AUROC", "95 %", "AUPRC", "precision", "recall", "F1", "FPR", "recall at 1 % FPR", "at 5 %", "calibration error"];
+        foreach (var name in columns[..ColumnsFor(console)])
         {
             table.AddColumn(new TableColumn(name).RightAligned().NoWrap());
         }
@@ -32,7 +36,13 @@ internal static class MetricsTable
 
         console.Write(table);
         WriteMean(console, $"sources with at least {report.Options.MinRowsOfEachClass} rows of each class", report.MeanOverSources);
+        WriteMean(console, "languages", report.MeanOverLanguages);
         WriteMean(console, "categories", report.MeanOverCategories);
+        WriteCard(console, report.Card);
+        foreach (var line in (string[])[.. result.Threshold is { } choice ? [Describe(choice)] : (string[])[], .. report.Notes])
+        {
+            console.WriteLine(line);
+        }
     }
 
     private static void AddGroups(Table table, string kind, IReadOnlyDictionary<string, GroupReport> groups)
@@ -48,8 +58,8 @@ internal static class MetricsTable
     private static void AddRow(Table table, string name, GroupReport group)
     {
         var metrics = group.Metrics;
-        table.AddRow(
-            name,
+        string[] cells =
+        [
             Count(metrics.UnsafeRows),
             Count(metrics.SafeRows),
             Number(metrics.Auroc),
@@ -58,12 +68,60 @@ internal static class MetricsTable
             Number(metrics.Precision),
             Number(metrics.Recall),
             Number(metrics.F1),
-            Number(metrics.FalsePositiveRate));
+            Number(metrics.FalsePositiveRate),
+            Number(metrics.RecallAtFpr1),
+            Number(metrics.RecallAtFpr5),
+            Number(metrics.CalibrationError),
+        ];
+        table.AddRow([name, .. cells[..(table.Columns.Count - 1)]]);
+    }
+
+    // On a narrow terminal the last three would be cut off; metrics.json has them.
+    private static int ColumnsFor(IAnsiConsole console) => console.Profile.Width >= WideColumns ? 12 : 9;
+
+    private static void WriteCard(IAnsiConsole console, IReadOnlyDictionary<string, CardReport> card)
+    {
+        var table = new Table { Border = TableBorder.Simple, ShowRowSeparators = false };
+        foreach (var name in (string[])["the card's means", "unsafe", "safe", "over", "recall", "95 %", "FPR", "95 %", "F1", "95 %"])
+        {
+            table.AddColumn(new TableColumn(name).NoWrap());
+        }
+
+        foreach (var (task, report) in card)
+        {
+            foreach (var (name, row) in new (string, CardRow?)[] { ("English", report.English), ("multilingual", report.Multilingual), ("one image", report.SingleImage), ("several images", report.SeveralImages) })
+            {
+                if (row is not null)
+                {
+                    table.AddRow(
+                        $"{task}, {name}", Count(row.UnsafeRows), Count(row.SafeRows), string.Join(' ', row.Groups),
+                        Number(row.Recall.Value), Ends(row.Recall.Interval), Number(row.FalsePositiveRate.Value), Ends(row.FalsePositiveRate.Interval), Number(row.F1.Value), Ends(row.F1.Interval));
+                }
+            }
+        }
+
+        if (table.Rows.Count > 0)
+        {
+            console.Write(table);
+        }
+    }
+
+    private static string Describe(ThresholdChoice choice)
+    {
+        var rule = choice.Goal switch
+        {
+            ThresholdGoal.TargetFpr => string.Create(CultureInfo.InvariantCulture, $"chosen for at most {choice.TargetFpr} FPR on {choice.DevelopmentFile}"),
+            ThresholdGoal.BestF1 => $"chosen for the best F1 on {choice.DevelopmentFile}",
+            _ => "as given",
+        };
+        var there = choice.Development is { } metrics ? $", where recall is {Number(metrics.Recall)}, FPR {Number(metrics.FalsePositiveRate)}, F1 {Number(metrics.F1)}" : "";
+        var warning = choice.IsOptimistic ? ". OPTIMISTIC: it was chosen on the rows that are measured here; on other rows expect less" : "";
+        return string.Create(CultureInfo.InvariantCulture, $"threshold {choice.Value:R} {rule}{there}{warning}");
     }
 
     private static void WriteMean(IAnsiConsole console, string over, MeanReport mean) => console.WriteLine(string.Create(
         CultureInfo.InvariantCulture,
-        $"mean over {mean.Groups.Count} {over}: AUROC {Number(mean.Auroc)} {Ends(mean.AurocInterval)}, AUPRC {Number(mean.Auprc)}, F1 {Number(mean.F1)}"));
+        $"mean over {mean.Groups.Count} {over}: AUROC {Number(mean.Auroc.Value)} {Ends(mean.Auroc.Interval)}, AUPRC {Number(mean.Auprc.Value)}, recall {Number(mean.Recall.Value)} {Ends(mean.Recall.Interval)}, F1 {Number(mean.F1.Value)} {Ends(mean.F1.Interval)}, FPR {Number(mean.FalsePositiveRate.Value)} {Ends(mean.FalsePositiveRate.Interval)}"));
 
     private static string Count(long rows) => rows.ToString("N0", CultureInfo.InvariantCulture);
 

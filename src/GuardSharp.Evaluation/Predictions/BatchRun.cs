@@ -1,5 +1,4 @@
 using System.Text.Json;
-using GuardSharp.Conversations;
 using GuardSharp.Evaluation.Samples;
 
 namespace GuardSharp.Evaluation.Predictions;
@@ -7,9 +6,8 @@ namespace GuardSharp.Evaluation.Predictions;
 /// <summary>A file of samples in, a file of predictions out: a row for each row, in order.</summary>
 public static class BatchRun
 {
-    // Enough rows to keep the guard's batches full between two waits, and no more encoded images than fit in memory anywhere.
+    // Enough rows to keep the guard's batches full between two waits.
     private const int RowsAtOnce = 256;
-    private const long ImageBytesAtOnce = 64L << 20;
 
     /// <summary>Judges every row and writes the predictions; the file appears only when the last row is judged.</summary>
     /// <param name="samplesPath">JSON Lines, plain or gzip; see <see cref="SampleReader"/>. Every row is checked before the first is judged.</param>
@@ -34,9 +32,9 @@ public static class BatchRun
         long done = 0;
         using (var json = new Utf8JsonWriter(output.Stream))
         {
-            foreach (var chunk in Chunks(SampleReader.Read(samplesPath, labelled)))
+            foreach (var chunk in SampleBatches.Of(SampleReader.Read(samplesPath, labelled), RowsAtOnce))
             {
-                var predictions = await JudgeAsync(chunk, judge, cancellationToken).ConfigureAwait(false);
+                var predictions = await SampleBatches.JudgeAsync(chunk, judge, cancellationToken).ConfigureAwait(false);
                 for (var i = 0; i < chunk.Count; i++)
                 {
                     PredictionFile.WriteRow(json, output.Stream, chunk[i].Id, predictions[i]);
@@ -52,27 +50,6 @@ public static class BatchRun
         return done;
     }
 
-    private static IEnumerable<List<Sample>> Chunks(IEnumerable<Sample> samples)
-    {
-        var chunk = new List<Sample>();
-        long imageBytes = 0;
-        foreach (var sample in samples)
-        {
-            chunk.Add(sample);
-            imageBytes += sample.Conversation.Turns.Sum(turn => turn.Parts.OfType<ImagePart>().Sum(image => (long)image.Data.Length));
-            if (chunk.Count == RowsAtOnce || imageBytes >= ImageBytesAtOnce)
-            {
-                yield return chunk;
-                (chunk, imageBytes) = ([], 0);
-            }
-        }
-
-        if (chunk.Count > 0)
-        {
-            yield return chunk;
-        }
-    }
-
     private static long Check(string samplesPath, bool labelled, CancellationToken cancellationToken)
     {
         long rows = 0;
@@ -83,36 +60,5 @@ public static class BatchRun
         }
 
         return rows > 0 ? rows : throw new SampleFileException($"{samplesPath}: the file holds no rows.");
-    }
-
-    // A row that cannot be judged is named: the chunk failed as a whole, so its rows are tried one by one.
-    private static async Task<IReadOnlyList<Prediction>> JudgeAsync(List<Sample> chunk, Judge judge, CancellationToken cancellationToken)
-    {
-        cancellationToken.ThrowIfCancellationRequested();
-        try
-        {
-            return await judge([.. chunk.Select(sample => sample.Conversation)], cancellationToken).ConfigureAwait(false);
-        }
-        catch (GuardException error) when (error is not SampleFileException)
-        {
-            foreach (var sample in chunk)
-            {
-                await JudgeAloneAsync(sample, judge, cancellationToken).ConfigureAwait(false);
-            }
-
-            throw;
-        }
-    }
-
-    private static async Task JudgeAloneAsync(Sample sample, Judge judge, CancellationToken cancellationToken)
-    {
-        try
-        {
-            await judge([sample.Conversation], cancellationToken).ConfigureAwait(false);
-        }
-        catch (GuardException error)
-        {
-            throw new SampleFileException($"{sample.Place}: {error.Message}", error);
-        }
     }
 }

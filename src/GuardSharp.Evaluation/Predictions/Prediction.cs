@@ -18,7 +18,7 @@ public sealed record Prediction(
     }
 
     // A verdict of safe lists no categories: how the list would have gone on is not known, only how likely each category is.
-    private string[] Likeliest() => CategoryProbabilities.Count == 0 ? [] : [CategoryProbabilities.MaxBy(pair => pair.Value).Key];
+    private string[] Likeliest() => CategoryProbabilities.Any(pair => pair.Value > 0) ? [CategoryProbabilities.MaxBy(pair => pair.Value).Key] : [];
 }
 
 /// <summary>A guard as the evaluation needs it: judges conversations and answers in their order.</summary>

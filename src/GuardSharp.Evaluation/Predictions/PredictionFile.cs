@@ -1,3 +1,5 @@
+using System.Buffers;
+using System.Text;
 using System.Text.Json;
 using GuardSharp.Evaluation.Samples;
 
@@ -10,6 +12,35 @@ internal static class PredictionFile
     public static void WriteRow(Utf8JsonWriter json, Stream stream, string id, Prediction prediction)
     {
         json.Reset(stream);
+        Write(json, id, prediction, null);
+        stream.WriteByte((byte)'\n');
+    }
+
+    /// <summary>One row as text, with the time it took.</summary>
+    public static string ToJson(string id, Prediction prediction, double milliseconds)
+    {
+        var buffer = new ArrayBufferWriter<byte>();
+        using (var json = new Utf8JsonWriter(buffer))
+        {
+            Write(json, id, prediction, milliseconds);
+        }
+
+        return Encoding.UTF8.GetString(buffer.WrittenSpan);
+    }
+
+    /// <summary>A row that <see cref="ToJson"/> wrote.</summary>
+    /// <exception cref="SampleFileException">It is something else.</exception>
+    public static (Prediction Prediction, double Milliseconds) OfJson(string json, string place)
+    {
+        using var document = Parse(json, place);
+        var time = document.RootElement.TryGetProperty("milliseconds", out var value) && value.ValueKind == JsonValueKind.Number
+            ? value.GetDouble()
+            : throw new SampleFileException($"{place} has no \"milliseconds\".");
+        return (ParseRow(document.RootElement, place), time);
+    }
+
+    private static void Write(Utf8JsonWriter json, string id, Prediction prediction, double? milliseconds)
+    {
         json.WriteStartObject();
         json.WriteString("id", id);
         json.WriteBoolean("unsafe", prediction.IsUnsafe);
@@ -28,9 +59,13 @@ internal static class PredictionFile
         }
 
         json.WriteEndObject();
+        if (milliseconds is { } time)
+        {
+            json.WriteNumber("milliseconds", time);
+        }
+
         json.WriteEndObject();
         json.Flush();
-        stream.WriteByte((byte)'\n');
     }
 
     /// <summary>The rows of a prediction file with their ids, lazily.</summary>
@@ -40,20 +75,22 @@ internal static class PredictionFile
         foreach (var (text, line) in SampleReader.ReadLines(path))
         {
             var place = $"{path}:{line}";
-            JsonDocument document;
-            try
-            {
-                document = JsonDocument.Parse(text);
-            }
-            catch (JsonException error)
-            {
-                throw new SampleFileException($"{place}: not one JSON object (byte {error.BytePositionInLine + 1}). Expected one prediction a line.", error);
-            }
-
-            using (document)
+            using (var document = Parse(text, place))
             {
                 yield return (JsonField.Text(document.RootElement, "id", place), ParseRow(document.RootElement, place), place);
             }
+        }
+    }
+
+    private static JsonDocument Parse(string text, string place)
+    {
+        try
+        {
+            return JsonDocument.Parse(text);
+        }
+        catch (JsonException error)
+        {
+            throw new SampleFileException($"{place}: not one JSON object (byte {error.BytePositionInLine + 1}). Expected one prediction a line.", error);
         }
     }
 

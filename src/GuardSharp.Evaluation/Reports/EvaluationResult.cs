@@ -1,4 +1,4 @@
-using GuardSharp.Evaluation.Predictions;
+using GuardSharp.Evaluation.Thresholds;
 
 namespace GuardSharp.Evaluation.Reports;
 
@@ -10,5 +10,8 @@ namespace GuardSharp.Evaluation.Reports;
 public sealed record EvaluationResult(string Model, string SamplesPath, MetricsReport Report, IReadOnlyList<JudgedSample> Rows)
 {
     /// <summary>How the threshold was chosen; null: the guard's own verdicts count.</summary>
-    public Thresholds.ThresholdChoice? Threshold { get; init; }
+    public ThresholdChoice? Threshold { get; init; }
+
+    /// <summary>Whether only the last image of each conversation was put in.</summary>
+    public bool LastImage { get; init; }
 }

@@ -72,7 +72,7 @@ public static class SampleReader
 
         return new Sample(place, conversation)
         {
-            Id = Optional(row, "id", place) ?? line.ToString(System.Globalization.CultureInfo.InvariantCulture),
+            Id = IdOf(row, line, place),
             Task = ReadTask(row, conversation.Turns[^1].Role, place),
             Unsafe = truth,
             Categories = ReadCategories(row, truth, place),
@@ -80,6 +80,15 @@ public static class SampleReader
             Source = Optional(row, "source", place) ?? "unknown",
         };
     }
+
+    /// <summary>The id of a row: its own, or its number.</summary>
+    internal static string IdOf(string text, long line, string place)
+    {
+        using var document = JsonDocument.Parse(text, _strict);
+        return IdOf(document.RootElement, line, place);
+    }
+
+    private static string IdOf(JsonElement row, long line, string place) => Optional(row, "id", place) ?? line.ToString(System.Globalization.CultureInfo.InvariantCulture);
 
     private static string? Optional(JsonElement row, string name, string place) =>
         row.TryGetProperty(name, out var value) && value.ValueKind != JsonValueKind.Null ? JsonField.Text(row, name, place) : null;

@@ -61,12 +61,11 @@ public sealed class BinaryMetricsTests
     {
         var random = new Random(8);
         ScoredRow[] rows = [.. Enumerable.Range(0, 40).Select(i => new ScoredRow(random.Next(2) == 0, random.Next(9), random.Next(2) == 0))];
-        ScoredRow[] falling = [.. rows.OrderByDescending(row => row.Score)];
-        int[] times = [.. falling.Select(_ => random.Next(4))];
+        int[] times = [.. rows.Select(_ => random.Next(4))];
 
-        var resampled = new Ranking(falling).Measure(times);
+        var resampled = new Ranking(rows).Measure(times);
 
-        var writtenOut = falling.SelectMany((row, i) => Enumerable.Repeat(row, times[i])).ToArray();
+        var writtenOut = rows.SelectMany((row, i) => Enumerable.Repeat(row, times[i])).ToArray();
         Assert.Equal(BinaryMetrics.Of(writtenOut).Rows, resampled.Rows);
         Near(BruteForce.Auroc(writtenOut), resampled.Auroc);
         Near(BruteForce.Auprc(writtenOut), resampled.Auprc);

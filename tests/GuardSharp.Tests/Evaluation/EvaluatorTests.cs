@@ -20,7 +20,7 @@ public sealed class EvaluatorTests : IDisposable
         var samples = WriteSamples(100);
         var steps = new List<RowProgress>();
 
-        await Evaluator.RunAsync(samples, _folder["out"], Oracle, "oracle", _few, new Steps(steps));
+        await Evaluator.RunAsync(Run(samples), Oracle, new Steps(steps));
 
         var rows = File.ReadAllLines(Path.Combine(_folder["out"], Evaluator.PredictionsFile));
         Assert.Equal(Enumerable.Range(0, 100).Select(i => $"row-{i}"), rows.Select(row => JsonDocument.Parse(row).RootElement.GetProperty("id").GetString()));
@@ -41,8 +41,8 @@ public sealed class EvaluatorTests : IDisposable
     public async Task The_same_seed_gives_the_same_report_byte_for_byte()
     {
         var samples = WriteSamples(60);
-        await Evaluator.RunAsync(samples, _folder["one"], Noisy, "noisy", _few);
-        await Evaluator.RunAsync(samples, _folder["two"], Noisy, "noisy", _few);
+        await Evaluator.RunAsync(Run(samples, "one"), Noisy);
+        await Evaluator.RunAsync(Run(samples, "two"), Noisy);
         Assert.Equal(File.ReadAllBytes(_folder["one/metrics.json"]), File.ReadAllBytes(_folder["two/metrics.json"]));
     }
 
@@ -51,7 +51,7 @@ public sealed class EvaluatorTests : IDisposable
     {
         var samples = WriteSamples(10);
         var predictions = _folder.Write("p.jsonl", string.Concat(Enumerable.Range(0, 10).Select(i => $$$"""{"id":"row-{{{i}}}","unsafe":true,"unsafeProbability":0.5,"categories":[],"categoryProbabilities":{}}""" + "\n")));
-        var report = Evaluator.Measure(samples, predictions, _few);
+        var report = Evaluator.Measure(samples, predictions, _few).Report;
         Assert.Equal((0.5, 1.0, 1.0), (report.Overall.Metrics.Auroc, report.Overall.Metrics.Recall, report.Overall.Metrics.FalsePositiveRate));
     }
 
@@ -73,7 +73,7 @@ public sealed class EvaluatorTests : IDisposable
         JudgedSample[] rows = [.. Rows("right", 2, 0.9, 0.1), .. Rows("wrong", 20, 0.1, 0.9), .. Rows("small", 1, 0.9, 0.1)];
         var mean = MetricsReport.Of(rows, _few).MeanOverSources;
         Assert.Equal(["right", "wrong"], mean.Groups);
-        Assert.Equal(0.5, mean.Auroc);
+        Assert.Equal(0.5, mean.Auroc.Value);
     }
 
     [Fact]
@@ -99,20 +99,22 @@ public sealed class EvaluatorTests : IDisposable
                 ? throw new ContextOverflowException(9, 8)
                 : Oracle(conversations, token);
 
-        var error = await Assert.ThrowsAsync<SampleFileException>(() => Evaluator.RunAsync(samples, _folder["out"], Refuse, "m", _few));
+        var error = await Assert.ThrowsAsync<SampleFileException>(() => Evaluator.RunAsync(Run(samples), Refuse));
 
         Assert.StartsWith($"{samples}:42: The conversation needs 9 tokens", error.Message);
         Assert.False(Directory.Exists(_folder["out"]));
     }
 
     [Fact]
-    public async Task A_cancelled_run_leaves_nothing_behind()
+    public async Task A_run_cancelled_before_anything_was_judged_leaves_nothing_behind()
     {
         using var source = new CancellationTokenSource();
-        var progress = new Steps([], step => { if (step.Done > 0) { source.Cancel(); } });
-        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => Evaluator.RunAsync(WriteSamples(100), _folder["out"], Oracle, "m", _few, progress, source.Token));
+        var progress = new Steps([], _ => source.Cancel());
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => Evaluator.RunAsync(Run(WriteSamples(100)), Oracle, progress, source.Token));
         Assert.False(Directory.Exists(_folder["out"]));
     }
+
+    private EvaluationRun Run(string samples, string folder = "out") => new(samples, _folder[folder], new GuardIdentity("m", "p", 0.5)) { Report = _few };
 
     private static Task<IReadOnlyList<Prediction>> Oracle(IReadOnlyList<Conversation> conversations, CancellationToken token) => Answer(conversations, isUnsafe => isUnsafe ? 0.9 : 0.1);
 

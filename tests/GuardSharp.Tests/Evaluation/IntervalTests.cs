@@ -24,9 +24,9 @@ public sealed class IntervalTests
     public void The_bootstrap_repeats_itself_and_changes_with_the_seed()
     {
         var ranking = new Ranking(Rows(200));
-        var first = Bootstrap.IntervalOf(Bootstrap.Draw(ranking, 300, 1).Auroc);
-        Assert.Equal(first, Bootstrap.IntervalOf(Bootstrap.Draw(ranking, 300, 1).Auroc));
-        Assert.NotEqual(first, Bootstrap.IntervalOf(Bootstrap.Draw(ranking, 300, 2).Auroc));
+        var first = Bootstrap.Draw(ranking, 300, 1).IntervalOf(draw => draw.Auroc);
+        Assert.Equal(first, Bootstrap.Draw(ranking, 300, 1).IntervalOf(draw => draw.Auroc));
+        Assert.NotEqual(first, Bootstrap.Draw(ranking, 300, 2).IntervalOf(draw => draw.Auroc));
     }
 
     [Fact]
@@ -34,7 +34,7 @@ public sealed class IntervalTests
     {
         var rows = Rows(600);
         var metrics = BinaryMetrics.Of(rows);
-        var interval = Bootstrap.IntervalOf(Bootstrap.Draw(new Ranking(rows), 2000, 3).Auroc)!.Value;
+        var interval = Bootstrap.Draw(new Ranking(rows), 2000, 3).IntervalOf(draw => draw.Auroc)!.Value;
 
         // Hanley and McNeil (1982): the standard error of an AUROC. Their formula assumes exponential scores; a fifth either way covers that and 2,000 draws.
         var auroc = metrics.Auroc!.Value;
