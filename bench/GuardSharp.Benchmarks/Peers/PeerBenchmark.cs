@@ -49,7 +49,7 @@ internal sealed class PeerBenchmark(string models, string programs, int rounds, 
 
     private IEnumerable<Contestant<string>> Ours()
     {
-        foreach (var (name, file) in ((string, string)[])[("bfloat16", "1b"), ("int8", "q8_0.gguf"), ("int4", "q4_0.gguf"), ("int8 folder", "1b-int8"), ("int4 folder", "1b-int4")])
+        foreach (var (name, file) in ((string, string)[])[("bfloat16", "1b"), ("int8", "q8_0.gguf"), ("int4", "q4_0.gguf"), ("int8 folder", "1b-int8"), ("int4 folder", "1b-int4"), ("int4 even folder", "1b-int4-even")])
         {
             var path = Path.Combine(models, file);
             if (File.Exists(path) || Directory.Exists(path))
@@ -173,7 +173,7 @@ internal sealed class PeerBenchmark(string models, string programs, int rounds, 
     private void PrintSpeedRatios()
     {
         Rounds.PrintRatioHead();
-        foreach (var folder in (string[])["", " folder"])
+        foreach (var folder in (string[])["", " folder", " even folder"])
         {
             reading.PrintRatio("GuardSharp int4" + folder, ["llama.cpp q4_0"], 1.7, isTime: false);
             reading.PrintRatio("GuardSharp int4" + folder, [.. llamaForms.Select(form => "llama.cpp " + form)], 1.4, isTime: false);
@@ -188,7 +188,7 @@ internal sealed class PeerBenchmark(string models, string programs, int rounds, 
     private static void PrintTimeRatios(Rounds times)
     {
         Rounds.PrintRatioHead();
-        foreach (var (ours, theirs) in ((string, string)[])[("int4", "q4_0"), ("int8", "q8_0"), ("int4 folder", "q4_0"), ("int8 folder", "q8_0")])
+        foreach (var (ours, theirs) in ((string, string)[])[("int4", "q4_0"), ("int8", "q8_0"), ("int4 folder", "q4_0"), ("int4 even folder", "q4_0"), ("int8 folder", "q8_0")])
         {
             foreach (var what in (string[])["verdict", "answer"])
             {
