@@ -1,4 +1,5 @@
 using GuardSharp.Conversations;
+using GuardSharp.Evaluation.Typesetting;
 using GuardSharp.Imaging;
 using GuardSharp.Lab.Training.Vision;
 using GuardSharp.Policies;
@@ -53,7 +54,7 @@ public sealed class PictureTests : IAsyncLifetime
     [Fact]
     public async Task An_ordinary_drawing_is_safe()
     {
-        var verdict = await Judge(ImageEncoder.Encode(Landscape(), SKEncodedImageFormat.Jpeg, 85));
+        var verdict = await Judge(ImageEncoder.Jpeg(Landscape(), 85));
 
         Assert.False(verdict.Unsafe, $"unsafe probability {verdict.UnsafeProbability:F2}");
     }
@@ -65,7 +66,7 @@ public sealed class PictureTests : IAsyncLifetime
     private byte[] Typeset(string text)
     {
         var style = new TypesetStyle(_fonts.KeptAside, 24, 440, 400, SKColors.Black, SKColors.White) { Margin = 16 };
-        return ImageEncoder.Encode(TypesetRenderer.Render(text, style, new Random(1)).Image, SKEncodedImageFormat.Png, 100);
+        return ImageEncoder.Png(TypesetRenderer.Render(text, style, new Random(1)).Image);
     }
 
     /// <summary>A sky, hills, a sun and a house.</summary>

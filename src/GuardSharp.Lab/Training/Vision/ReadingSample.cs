@@ -1,3 +1,4 @@
+using GuardSharp.Evaluation.Typesetting;
 using GuardSharp.Imaging;
 using GuardSharp.Tokenization;
 

@@ -1,3 +1,4 @@
+using GuardSharp.Evaluation.Typesetting;
 using SkiaSharp;
 
 namespace GuardSharp.Lab.Training.Vision;

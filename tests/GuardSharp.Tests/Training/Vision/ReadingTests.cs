@@ -1,4 +1,5 @@
 using GuardSharp.Checkpoints;
+using GuardSharp.Evaluation.Typesetting;
 using GuardSharp.Imaging;
 using GuardSharp.Lab.Training.Text;
 using GuardSharp.Lab.Training.Vision;

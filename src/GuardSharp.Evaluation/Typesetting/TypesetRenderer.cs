@@ -1,7 +1,7 @@
 using GuardSharp.Imaging;
 using SkiaSharp;
 
-namespace GuardSharp.Lab.Training.Vision;
+namespace GuardSharp.Evaluation.Typesetting;
 
 /// <summary>Renders text into pictures and says where every letter stands, so that training can supervise every vision token.</summary>
 /// <remarks>Letters stand one beside the other (no shaping): for Latin, Greek and Cyrillic scripts, not for Devanagari, Arabic or Thai.</remarks>
@@ -111,6 +111,6 @@ internal static class TypesetRenderer
             }
         }
 
-        return style.JpegQuality == 0 ? image : ImageDecoder.Decode(ImageEncoder.Encode(image, SKEncodedImageFormat.Jpeg, style.JpegQuality), new ImageLimits());
+        return style.JpegQuality == 0 ? image : ImageDecoder.Decode(ImageEncoder.Jpeg(image, style.JpegQuality), new ImageLimits());
     }
 }

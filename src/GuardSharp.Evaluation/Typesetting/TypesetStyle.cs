@@ -1,7 +1,7 @@
 using GuardSharp.Imaging;
 using SkiaSharp;
 
-namespace GuardSharp.Lab.Training.Vision;
+namespace GuardSharp.Evaluation.Typesetting;
 
 /// <summary>How a text is typeset.</summary>
 /// <param name="Typeface">The font.</param>

@@ -1,6 +1,6 @@
 using GuardSharp.Imaging;
 
-namespace GuardSharp.Lab.Training.Vision;
+namespace GuardSharp.Evaluation.Typesetting;
 
 /// <summary>Where a letter of the text came to stand.</summary>
 /// <param name="Index">Its index in the text (UTF-16).</param>
