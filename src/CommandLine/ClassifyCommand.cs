@@ -14,7 +14,7 @@ internal static class ClassifyCommand
     {
         var command = new Command("classify", "Judges the last message of a conversation. Exit code 0 safe, 1 unsafe, 2 could not be judged.");
         var conversation = new ConversationOptions().AddTo(command);
-        var model = new ModelOptions(backend).AddTo(command, judging: true);
+        var judge = new Judge(new ModelOptions(backend).AddTo(command, judging: true), new DefenceOptions().AddTo(command));
         var json = new Option<bool>("--json") { Description = "Print one JSON document." };
         var batch = new Option<string?>("--batch") { Description = "Judge every row of a JSON Lines file, plain or gzip.", HelpName = "FILE.jsonl[.gz]" };
         var output = new Option<string?>("--output") { Description = "Where --batch writes a row for each row, in order.", HelpName = "FILE.jsonl" };
@@ -31,20 +31,20 @@ internal static class ClassifyCommand
 
             // A file's rows on a thread of their own: Ctrl-C is listened to only when this lambda has returned, and must not find a file half written before that.
             return batchPath is null
-                ? await ClassifyAsync(parsed, terminal, conversation, model, parsed.GetValue(json), cancellationToken).ConfigureAwait(false)
-                : await Task.Run(() => ClassifyFileAsync(parsed, terminal, model, batchPath, outputPath!, parsed.GetValue(json), cancellationToken), cancellationToken).ConfigureAwait(false);
+                ? await ClassifyAsync(parsed, terminal, conversation, judge, parsed.GetValue(json), cancellationToken).ConfigureAwait(false)
+                : await Task.Run(() => ClassifyFileAsync(parsed, terminal, judge, batchPath, outputPath!, parsed.GetValue(json), cancellationToken), cancellationToken).ConfigureAwait(false);
         });
         return command;
     }
 
     private static async Task<int> ClassifyAsync(
-        ParseResult parsed, Terminal terminal, ConversationOptions arguments, ModelOptions model, bool json, CancellationToken cancellationToken)
+        ParseResult parsed, Terminal terminal, ConversationOptions arguments, Judge judge, bool json, CancellationToken cancellationToken)
     {
         // Arguments first: a wrong one is told before a model is loaded.
         var conversation = await arguments.ReadAsync(parsed, terminal, cancellationToken).ConfigureAwait(false);
-        var options = model.ReadClassifyOptions(parsed);
+        var options = judge.Model.ReadClassifyOptions(parsed);
         Verdict verdict;
-        var guard = model.Load(parsed);
+        var guard = judge.Load(parsed);
         await using (guard.ConfigureAwait(false))
         {
             using var waiting = new WaitLine(terminal, "judging");
@@ -68,10 +68,10 @@ internal static class ClassifyCommand
     }
 
     private static async Task<int> ClassifyFileAsync(
-        ParseResult parsed, Terminal terminal, ModelOptions model, string input, string output, bool json, CancellationToken cancellationToken)
+        ParseResult parsed, Terminal terminal, Judge judge, string input, string output, bool json, CancellationToken cancellationToken)
     {
-        var options = model.ReadClassifyOptions(parsed);
-        var guard = model.Load(parsed);
+        var options = judge.Model.ReadClassifyOptions(parsed);
+        var guard = judge.Load(parsed);
         await using (guard.ConfigureAwait(false))
         {
             using var progress = new ProgressLine(terminal, "rows", TimeProvider.System);
@@ -89,5 +89,10 @@ internal static class ClassifyCommand
         }
 
         return ExitCode.Done;
+    }
+
+    private sealed record Judge(ModelOptions Model, DefenceOptions Defences)
+    {
+        public IGuard Load(ParseResult parsed) => Defences.Around(parsed, () => Model.Load(parsed));
     }
 }

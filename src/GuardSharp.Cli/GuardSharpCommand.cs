@@ -33,6 +33,7 @@ internal static class GuardSharpCommand
             ("tokenize", TokenizeCommand.Create),
             ("preprocess", PreprocessCommand.Create),
             ("verify", VerifyCommand.Create),
+            ("attack", AttackCommand.Create),
             ("bench", BenchCommand.Create),
         ];
         var named = args.Length > 0 ? Array.FindIndex(commands, command => command.Name == args[0]) : -1;

@@ -16,6 +16,7 @@ internal static class DataCommand
         command.Add(DataCheckCommand.Create(terminal));
         command.Add(DataBlendCommand.Create(terminal));
         command.Add(DataConvertCommand.Create(terminal));
+        command.Add(DataTypesetCommand.Create(terminal));
         command.Add(DataLabelCommand.Create(terminal));
         command.Add(DataGenerateCommand.Create(terminal));
         return command;

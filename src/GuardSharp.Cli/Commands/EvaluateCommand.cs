@@ -30,6 +30,7 @@ internal static class EvaluateCommand
         }
 
         var (thresholds, report, model) = (new ThresholdOptions().AddTo(command), new ReportOptionSet().AddTo(command), new ModelOptions().AddTo(command, judging: true));
+        var defences = new DefenceOptions().AddTo(command);
         command.SetAction(async (parsed, cancellationToken) =>
         {
             var path = (parsed.GetValue(samples) ?? parsed.GetValue(data)) is { } named && (parsed.GetValue(samples) is null || parsed.GetValue(data) is null)
@@ -44,6 +45,7 @@ internal static class EvaluateCommand
                 : await RunAsync(
                     terminal,
                     model,
+                    defences,
                     parsed,
                     guard => new EvaluationRun(path, Folder(parsed.GetValue(output)), guard)
                     {
@@ -79,12 +81,12 @@ internal static class EvaluateCommand
         output ?? throw new GuardException("Say where the results go with --output DIR, or measure predictions made before with --predictions FILE.");
 
     private static async Task<EvaluationResult> RunAsync(
-        Terminal terminal, ModelOptions model, ParseResult parsed, Func<GuardIdentity, EvaluationRun> run, CancellationToken cancellationToken)
+        Terminal terminal, ModelOptions model, DefenceOptions defences, ParseResult parsed, Func<GuardIdentity, EvaluationRun> run, CancellationToken cancellationToken)
     {
         var judgeOptions = model.ReadClassifyOptions(parsed);
         // Options are checked before a model is loaded.
         run(new GuardIdentity("", "", null));
-        var guard = model.Load(parsed);
+        var guard = defences.Around(parsed, () => model.Load(parsed));
         await using (guard.ConfigureAwait(false))
         {
             using var progress = new ProgressLine(terminal, "rows", TimeProvider.System);

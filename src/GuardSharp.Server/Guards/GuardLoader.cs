@@ -1,3 +1,4 @@
+using GuardSharp.Defences;
 using GuardSharp.Prompts;
 using GuardSharp.Remote;
 using Microsoft.Extensions.Configuration;
@@ -97,6 +98,25 @@ internal sealed class GuardLoader(IConfiguration configuration, IOptions<ServerO
     }
 
     private IGuard Open(string name, GuardModelOptions options)
+    {
+        var defences = DefencesOf(name, options);
+        var guard = OpenAlone(name, options);
+        return defences.Count == 0 ? guard : new DefendedGuard(guard, defences);
+    }
+
+    private static List<IDefence> DefencesOf(string name, GuardModelOptions options)
+    {
+        try
+        {
+            return [.. (options.Defences ?? []).Select(KnownDefences.Parse)];
+        }
+        catch (GuardException error)
+        {
+            throw new GuardException($"{Section}:{name}:{nameof(GuardModelOptions.Defences)}: {error.Message}", error);
+        }
+    }
+
+    private IGuard OpenAlone(string name, GuardModelOptions options)
     {
         var guard = options.ToGuardOptions(server.Value.RequestTimeoutSeconds);
         try

@@ -56,6 +56,9 @@ internal sealed record GuardModelOptions
     /// <summary>Bytes of encoded pictures that are kept; null: the library's default; 0: none.</summary>
     public long? ImageCacheBytes { get; init; }
 
+    /// <summary>Defences that the model stands behind, such as <c>normalise</c> (docs/attacks.md); null: none.</summary>
+    public IReadOnlyList<string>? Defences { get; init; }
+
     /// <summary>How the library loads it.</summary>
     /// <param name="requestTimeoutSeconds">How long a request may take.</param>
     public GuardOptions ToGuardOptions(double requestTimeoutSeconds)

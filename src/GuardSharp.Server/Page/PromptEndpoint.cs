@@ -1,4 +1,5 @@
 using GuardSharp.Conversations;
+using GuardSharp.Defences;
 using GuardSharp.Prompts;
 using GuardSharp.Server.Hosting;
 using GuardSharp.Server.Judging;
@@ -36,7 +37,12 @@ internal static class PromptEndpoint
         return Results.Json(PromptBody.Of(guard.Capabilities, guard.Render(request.Conversation, options.Policy ?? guard.DefaultPolicy)), ServerJson.Options);
     }
 
-    private static GuardClassifier? Local(IGuard guard, Conversation conversation) => (guard is GuardSet set ? set.Choose(conversation) : guard) as GuardClassifier;
+    private static GuardClassifier? Local(IGuard guard, Conversation conversation) => guard switch
+    {
+        DefendedGuard defended => Local(defended.Guard, conversation),
+        GuardSet set => set.Choose(conversation) as GuardClassifier,
+        _ => guard as GuardClassifier,
+    };
 }
 
 /// <summary>A prompt.</summary>

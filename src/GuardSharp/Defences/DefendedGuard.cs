@@ -103,13 +103,9 @@ public sealed class DefendedGuard : IGuard
             worst = IsWorse(verdicts[i], worst < 0 ? plain : verdicts[worst]) ? i : worst;
         }
 
-        if (worst < 0)
-        {
-            return plain;
-        }
-
-        // A verdict may be unsafe by the threshold of a category alone: the highest P(unsafe) can be another view's.
-        var verdict = verdicts[worst] with { Task = plain.Task, UnsafeProbability = verdicts.Max(one => Math.Max(one.UnsafeProbability, plain.UnsafeProbability)) };
+        // A verdict may be unsafe by the threshold of a category alone: the highest P(unsafe) can be another's.
+        var highest = verdicts.Aggregate(plain.UnsafeProbability, (most, verdict) => Math.Max(most, verdict.UnsafeProbability));
+        var verdict = (worst < 0 ? plain : verdicts[worst]) with { Task = plain.Task, UnsafeProbability = highest };
         return verdict.Unsafe && !plain.Unsafe
             ? verdict with { Warnings = [.. verdict.Warnings, $"Safe as it is, unsafe as the defence {views[worst].Defence} sees it."] }
             : verdict;

@@ -11,6 +11,9 @@ public static class KnownDefences
         ("bits[:BITS 1-7, default 3]", argument => argument.Number(3, 1, 7) is { } bits ? new BitDepthDefence(bits) : null),
         ("resize-jitter[:VOTES 1-16[,SEED], default 3]", argument => argument.Jitter()),
         ("normalise", argument => argument.IsEmpty ? new NormaliseDefence() : null),
+        ("decode", argument => argument.IsEmpty ? new DecodeDefence() : null),
+        ("pieces[:CHARACTERS 40-10000, default 200]", argument => argument.Number(200, 40, 10_000) is { } letters ? new PiecesDefence(letters) : null),
+        ("erase[:WORDS 1-100, default 20]", argument => argument.Number(20, 1, 100) is { } words ? new EraseDefence(words) : null),
         ("both", argument => argument.IsEmpty ? new BothDefence() : null),
     ];
 
@@ -44,7 +47,7 @@ public static class KnownDefences
             : int.TryParse(Text, NumberStyles.None, CultureInfo.InvariantCulture, out var value) && value >= least && value <= most ? value
             : null;
 
-        public IDefence? Jitter()
+        public ResizeJitterDefence? Jitter()
         {
             var comma = Text?.IndexOf(',', StringComparison.Ordinal) ?? -1;
             var votes = (comma < 0 ? this : new Argument(Text![..comma])).Number(3, 1, 16);

@@ -80,8 +80,6 @@ internal static class TextFolding
 
     private static List<Rune> FoldLookAlikes(List<Rune> runes)
     {
-        // A text of Latin letters and of no other letters but twins of them: then also whole words of twins are meant as Latin.
-        var isLatin = runes.Exists(IsLatin) && runes.TrueForAll(rune => !Rune.IsLetter(rune) || IsLatin(rune) || LatinForms.Twin(rune) != '\0');
         var result = new List<Rune>(runes);
         for (var start = 0; start < result.Count; start++)
         {
@@ -91,20 +89,30 @@ internal static class TextFolding
                 end++;
             }
 
-            var word = result[start..end];
-            if (isLatin || word.Exists(IsLatin))
+            if (result.FindIndex(start, end - start, IsLatin) >= 0)
             {
-                for (var i = start; i < end; i++)
-                {
-                    var letter = word.Exists(IsLatin) ? LatinForms.LookAlike(result[i]) : LatinForms.Twin(result[i]);
-                    result[i] = letter == '\0' ? result[i] : new Rune(letter);
-                }
+                Replace(result, start, end, LatinForms.LookAlike);
             }
 
             start = end;
         }
 
+        // Latin letters, and no others left but twins of them: then also whole words of twins are meant as Latin.
+        if (result.Exists(IsLatin) && result.TrueForAll(rune => !Rune.IsLetter(rune) || IsLatin(rune) || LatinForms.Twin(rune) != '\0'))
+        {
+            Replace(result, 0, result.Count, LatinForms.Twin);
+        }
+
         return result;
+    }
+
+    private static void Replace(List<Rune> runes, int start, int end, Func<Rune, char> latin)
+    {
+        for (var i = start; i < end; i++)
+        {
+            var letter = latin(runes[i]);
+            runes[i] = letter == '\0' ? runes[i] : new Rune(letter);
+        }
     }
 
     // Latin letters, accented ones included; micro and ohm signs are not among them.

@@ -21,6 +21,7 @@ public sealed class RoomTests
         ["Models"] = ["Tensors", "Checkpoints"],
         ["Engine"] = ["Models", "Tensors"],
         ["Hub"] = ["Checkpoints"],
+        ["Defences"] = ["Conversations", "Policies", "Imaging"],
         ["Remote"] = ["Conversations", "Policies", "Prompts", "Tokenization"],
     };
 

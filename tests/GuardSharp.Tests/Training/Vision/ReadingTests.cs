@@ -1,5 +1,4 @@
 using GuardSharp.Checkpoints;
-using GuardSharp.Evaluation.Typesetting;
 using GuardSharp.Imaging;
 using GuardSharp.Lab.Training.Text;
 using GuardSharp.Lab.Training.Vision;
