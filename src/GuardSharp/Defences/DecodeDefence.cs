@@ -10,7 +10,7 @@ internal sealed class DecodeDefence : IDefence
 
     // Shorter runs are words; 16 characters hold 12 bytes.
     private const int LeastRun = 16;
-    private const string Leet = "4a@a3e1i!i0o5s$s7t";
+    private const string Leet = "4a@a3e1i0o5s$s7t";
 
     private static readonly UTF8Encoding _strict = new(encoderShouldEmitUTF8Identifier: false, throwOnInvalidBytes: true);
 
@@ -55,7 +55,7 @@ internal sealed class DecodeDefence : IDefence
                 end++;
             }
 
-            // Digits behind the last letter are a number (mp3), signs there are marks (no!).
+            // Digits behind the last letter are a number (mp3).
             if (IsLeet(text.AsSpan(i, end - i)))
             {
                 result ??= new StringBuilder(text);

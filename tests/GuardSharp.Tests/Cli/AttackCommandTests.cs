@@ -72,7 +72,7 @@ public sealed class AttackCommandTests(TestModel model) : IDisposable
         Assert.Equal((2, 2), (run.Json().GetProperty("safe").GetInt32(), run.Json().GetProperty("unsafe").GetInt32()));
         Assert.Equal(4, Directory.GetFiles(Path.Combine(_folder["pictures"], "images")).Length);
         var evaluated = await CommandLineRun.OfAsync("evaluate", Path.Combine(_folder["pictures"], "rows.jsonl"), "--output", _folder["out"], "--resamples", "0", "--model", model.Folder, "--defence", "bits:2", "--json");
-        Assert.Equal(4, evaluated.Json().GetProperty("overall").GetProperty("rows").GetInt32());
+        Assert.Equal(4, evaluated.Json().GetProperty("overall").GetProperty("n").GetInt32());
     }
 
     private string Rows() => _folder.Write("rows.jsonl", string.Concat(Enumerable.Range(0, 6).Select(i =>
