@@ -11,13 +11,13 @@ internal static class DistillCommand
     /// <summary>The command.</summary>
     public static Command Create(Terminal terminal)
     {
-        var config = new Option<FileInfo>("--config") { Description = $"A configuration of the recipe {SftConfig.RecipeName} with a \"teacher\" (docs/pruning.md).", HelpName = "FILE", Required = true };
+        var config = new Option<string>("--config") { Description = $"A configuration of the recipe {SftConfig.RecipeName} with a \"teacher\" (docs/pruning.md), or the name of one that train --list shows.", HelpName = "FILE", Required = true };
         var resume = new Option<bool>("--resume") { Description = "Go on from the output folder's state." };
         var settings = new Option<string[]>("--set") { Description = "A value of the configuration, such as teacher.temperature=4; may be given several times.", HelpName = "KEY=VALUE" };
         var command = new Command("distill", "Teaches a model, such as a pruned one, to answer as another does, and writes its folder.") { config, resume, settings };
         command.SetAction((arguments, cancellation) =>
         {
-            var path = arguments.GetRequiredValue(config).FullName;
+            var path = NamedConfigs.PathOf(arguments.GetRequiredValue(config));
             var run = SftConfigReader.Read(path, arguments.GetValue(settings) ?? []);
             if (run.Teacher is null)
             {

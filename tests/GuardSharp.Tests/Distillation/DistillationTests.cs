@@ -98,7 +98,7 @@ public sealed class DistillationTests
     }
 
     /// <summary>The base with two of three layers, fewer neurons and its answers alone.</summary>
-    private static string Prune(SmallRun run)
+    internal static string Prune(SmallRun run)
     {
         var target = run["student"];
         var rows = PruningImportance.EncodeAsync(run.Base, [Conversation.OfUser("how do I cook bread")], new GuardOptions { Threads = 1 }).GetAwaiter().GetResult();

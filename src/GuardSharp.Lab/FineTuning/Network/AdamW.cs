@@ -1,9 +1,10 @@
+using GuardSharp.Lab.Training;
 using TorchSharp.Modules;
 using static TorchSharp.torch;
 
 namespace GuardSharp.Lab.FineTuning.Network;
 
-/// <summary>AdamW (arXiv:1711.05101) over float32 parameters. Its moments and its step are its whole state.</summary>
+/// <summary>AdamW over float32 parameters. Its moments and its step are its whole state.</summary>
 internal sealed class AdamW : IDisposable
 {
     private readonly List<Slot> _slots;
@@ -13,17 +14,14 @@ internal sealed class AdamW : IDisposable
     public AdamW(IEnumerable<(string Name, Parameter Parameter)> parameters, SftOptimiser config)
     {
         _config = config;
-        using var frozen = no_grad();
-        _slots = [.. parameters.Select(entry => new Slot(
-            entry.Name, entry.Parameter, zeros_like(entry.Parameter).DetachFromDisposeScope(), zeros_like(entry.Parameter).DetachFromDisposeScope()))];
+        _slots = [.. parameters.Select(entry => new Slot(entry.Name, entry.Parameter, new AdamMoments(entry.Parameter)))];
     }
 
     /// <summary>Steps done; set when a run goes on.</summary>
     public long Steps { get; set; }
 
     /// <summary>The moments, by name.</summary>
-    public IReadOnlyList<(string Name, Tensor Value)> State =>
-        [.. _slots.SelectMany(slot => new[] { ($"{slot.Name}.mean", slot.Mean), ($"{slot.Name}.square", slot.Square) })];
+    public IReadOnlyList<(string Name, Tensor Value)> State => [.. _slots.SelectMany(slot => slot.Moments.State(slot.Name))];
 
     /// <summary>Clips all gradients together, moves the parameters and clears the gradients.</summary>
     /// <param name="rate">The learning rate.</param>
@@ -41,7 +39,7 @@ internal sealed class AdamW : IDisposable
             foreach (var slot in active)
             {
                 using var one = NewDisposeScope();
-                Move(slot, clip == 1 ? slot.Parameter.grad! : slot.Parameter.grad! * clip, rate);
+                slot.Moments.Move(slot.Parameter, clip == 1 ? slot.Parameter.grad! : slot.Parameter.grad! * clip, Way(slot, rate));
             }
         }
 
@@ -54,14 +52,7 @@ internal sealed class AdamW : IDisposable
     }
 
     /// <inheritdoc/>
-    public void Dispose()
-    {
-        foreach (var slot in _slots)
-        {
-            slot.Mean.Dispose();
-            slot.Square.Dispose();
-        }
-    }
+    public void Dispose() => _slots.ForEach(slot => slot.Moments.Dispose());
 
     private static double Norm(List<Slot> active)
     {
@@ -81,18 +72,9 @@ internal sealed class AdamW : IDisposable
         return Math.Sqrt(sum.item<double>());
     }
 
-    private void Move(Slot slot, Tensor gradient, double rate)
-    {
-        slot.Mean.mul_(_config.Beta1).add_(gradient, 1 - _config.Beta1);
-        slot.Square.mul_(_config.Beta2).addcmul_(gradient, gradient, 1 - _config.Beta2);
-        var root = (slot.Square / (1 - Math.Pow(_config.Beta2, Steps))).sqrt_().add_(_config.Epsilon);
-        if (slot.Parameter.dim() >= 2 && _config.WeightDecay > 0)
-        {
-            slot.Parameter.mul_(1 - (rate * _config.WeightDecay));
-        }
+    // Vectors (norms, biases, gates) do not decay.
+    private AdamStep Way(Slot slot, double rate) =>
+        new(rate, _config.Beta1, _config.Beta2, _config.Epsilon, slot.Parameter.dim() >= 2 ? _config.WeightDecay : 0, Steps);
 
-        slot.Parameter.addcdiv_(slot.Mean, root, -rate / (1 - Math.Pow(_config.Beta1, Steps)));
-    }
-
-    private sealed record Slot(string Name, Parameter Parameter, Tensor Mean, Tensor Square);
+    private sealed record Slot(string Name, Parameter Parameter, AdamMoments Moments);
 }

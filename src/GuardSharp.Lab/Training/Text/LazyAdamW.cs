@@ -2,22 +2,17 @@ using static TorchSharp.torch;
 
 namespace GuardSharp.Lab.Training.Text;
 
-/// <summary>AdamW (arXiv:1711.05101). Of a table only the rows that the batch touched are moved: tokens that did not appear keep their place.</summary>
+/// <summary>AdamW with a rate for each parameter. Of a table only the rows that the batch touched are moved: tokens that did not appear keep their place.</summary>
 internal sealed class LazyAdamW : IDisposable
 {
     private const double Beta1 = 0.9;
     private const double Beta2 = 0.98;
     private const double Epsilon = 1e-8;
     private readonly List<Slot> _slots;
-    private long _step;
 
     /// <summary>Takes the parameters with their highest learning rates.</summary>
-    public LazyAdamW(IEnumerable<(string Name, Tensor Parameter, double LearningRate, double Decay, bool Table)> parameters)
-    {
-        _slots = [.. parameters.Select(entry => new Slot(
-            entry.Name, entry.Parameter, entry.LearningRate, entry.Decay, entry.Table,
-            zeros_like(entry.Parameter).DetachFromDisposeScope(), zeros_like(entry.Parameter).DetachFromDisposeScope()))];
-    }
+    public LazyAdamW(IEnumerable<(string Name, Tensor Parameter, double LearningRate, double Decay, bool Table)> parameters) =>
+        _slots = [.. parameters.Select(entry => new Slot(entry.Name, entry.Parameter, entry.LearningRate, entry.Decay, entry.Table, new AdamMoments(entry.Parameter)))];
 
     /// <summary>Clips all gradients together, moves the parameters and clears the gradients.</summary>
     /// <param name="factor">The schedule's factor of the learning rates.</param>
@@ -31,13 +26,14 @@ internal sealed class LazyAdamW : IDisposable
         var active = _slots.Where(slot => slot.Parameter.grad is not null).ToList();
         var norm = Math.Sqrt(active.Sum(slot => slot.Parameter.grad!.square().sum().item<float>()));
         var clip = Math.Min(1, maxNorm / (norm + 1e-6));
-        _step++;
+        StepsDone++;
         foreach (var slot in active)
         {
+            var step = new AdamStep(slot.LearningRate * factor, Beta1, Beta2, Epsilon, slot.Decay, StepsDone);
             if (slot.Table)
-                MoveRows(slot, factor, clip, touched);
+                slot.Moments.MoveRows(slot.Parameter, slot.Parameter.grad!, touched, clip, step);
             else
-                Move(slot, slot.Parameter, slot.Parameter.grad!.mul_(clip), slot.Mean, slot.Square, factor);
+                slot.Moments.Move(slot.Parameter, slot.Parameter.grad!.mul_(clip), step);
             slot.Parameter.grad!.zero_();
         }
 
@@ -45,41 +41,13 @@ internal sealed class LazyAdamW : IDisposable
     }
 
     /// <summary>Everything needed to go on, by name.</summary>
-    public IEnumerable<(string Name, Tensor Value)> State() =>
-        _slots.SelectMany(slot => new[] { ($"{slot.Name}.mean", slot.Mean), ($"{slot.Name}.square", slot.Square) });
+    public IEnumerable<(string Name, Tensor Value)> State() => _slots.SelectMany(slot => slot.Moments.State(slot.Name));
 
     /// <summary>Steps done so far; set when a run goes on.</summary>
-    public long StepsDone { get => _step; set => _step = value; }
+    public long StepsDone { get; set; }
 
     /// <inheritdoc/>
-    public void Dispose()
-    {
-        foreach (var slot in _slots)
-        {
-            slot.Mean.Dispose();
-            slot.Square.Dispose();
-        }
-    }
+    public void Dispose() => _slots.ForEach(slot => slot.Moments.Dispose());
 
-    private void MoveRows(Slot slot, double factor, double clip, Tensor touched)
-    {
-        var rows = slot.Parameter.index_select(0, touched);
-        var mean = slot.Mean.index_select(0, touched);
-        var square = slot.Square.index_select(0, touched);
-        Move(slot, rows, slot.Parameter.grad!.index_select(0, touched).mul_(clip), mean, square, factor);
-        slot.Parameter.index_copy_(0, touched, rows);
-        slot.Mean.index_copy_(0, touched, mean);
-        slot.Square.index_copy_(0, touched, square);
-    }
-
-    private void Move(Slot slot, Tensor parameter, Tensor gradient, Tensor mean, Tensor square, double factor)
-    {
-        var rate = slot.LearningRate * factor;
-        mean.mul_(Beta1).add_(gradient, alpha: 1 - Beta1);
-        square.mul_(Beta2).addcmul_(gradient, gradient, 1 - Beta2);
-        var root = (square / (1 - Math.Pow(Beta2, _step))).sqrt_().add_(Epsilon);
-        parameter.mul_(1 - (rate * slot.Decay)).addcdiv_(mean, root, -rate / (1 - Math.Pow(Beta1, _step)));
-    }
-
-    private sealed record Slot(string Name, Tensor Parameter, double LearningRate, double Decay, bool Table, Tensor Mean, Tensor Square);
+    private sealed record Slot(string Name, Tensor Parameter, double LearningRate, double Decay, bool Table, AdamMoments Moments);
 }
