@@ -1,5 +1,6 @@
 using System.CommandLine;
 using GuardSharp.CommandLine;
+using GuardSharp.Lab.Attacks;
 using GuardSharp.Lab.Distillation;
 using GuardSharp.Lab.Training;
 
@@ -12,7 +13,7 @@ internal static class LabCommand
     public static Task<int> RunAsync(string[] args, Terminal terminal, CancellationToken cancellationToken)
     {
         var root = CommandFrame.Root("guardsharp-lab", "Trains, verifies and attacks guards on TorchSharp, and judges with them.");
-        foreach (var command in (Command[])[ClassifyCommand.Create(terminal, new BackendOptions()), TrainCommand.Create(terminal), DistillCommand.Create(terminal), VerifyCommand.Create(terminal)])
+        foreach (var command in (Command[])[ClassifyCommand.Create(terminal, new BackendOptions()), TrainCommand.Create(terminal), DistillCommand.Create(terminal), AttackCommand.Create(terminal), VerifyCommand.Create(terminal)])
         {
             root.Add(command);
         }

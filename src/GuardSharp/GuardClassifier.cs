@@ -189,6 +189,14 @@ public sealed class GuardClassifier : IGuard
             : throw new ContextOverflowException(prompt.Length, Capabilities.MaxContextTokens);
     }
 
+    /// <summary>What <see cref="ClassifyAsync"/> asks the network first, for attacks, which differentiate it.</summary>
+    internal FirstQuestion Ask(Conversation conversation, ClassifyOptions options)
+    {
+        var rendered = Render(conversation, PolicyFor(options));
+        var grammar = _model.Grammar(rendered);
+        return new FirstQuestion(Encode(rendered, [.. grammar.Prefix], CancellationToken.None), grammar.SafeToken, grammar.UnsafeToken, _model.Manifest?.Temperature ?? 1);
+    }
+
     /// <inheritdoc/>
     public ValueTask DisposeAsync()
     {

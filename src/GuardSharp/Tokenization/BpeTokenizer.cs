@@ -49,6 +49,9 @@ internal sealed class BpeTokenizer : ITokenizer
     /// <summary>The merge list, highest priority first; null where priority is the id of the concatenation.</summary>
     public (int Left, int Right)[]? MergeList() => _merges?.Pairs();
 
+    /// <summary>Whether an id is a token that text becomes, and not a special one or a gap.</summary>
+    public bool IsOrdinary(int id) => _tokens.Contains(id);
+
     /// <inheritdoc/>
     public bool TryGetSpecial(string name, out int id) => _specials.TryGetValue(name, out id);
 

@@ -1,0 +1,71 @@
+using GuardSharp.CommandLine;
+using GuardSharp.Evaluation.Attacks;
+using GuardSharp.Evaluation.Predictions;
+using GuardSharp.Evaluation.Samples;
+
+namespace GuardSharp.Lab.Attacks.Gcg;
+
+/// <summary>Attacks rows one after the other and keeps what came of each: a run that was stopped goes on with the next.</summary>
+/// <param name="model">The guard's network.</param>
+/// <param name="guard">The guard that judges rows before and after.</param>
+/// <param name="options">How it judges.</param>
+/// <param name="settings">The attack's.</param>
+/// <param name="progress">Told of steps and rows.</param>
+internal sealed class GcgRun(GcgModel model, IGuard guard, ClassifyOptions options, GcgSettings settings, ProgressLine progress)
+{
+    /// <summary>Attacks each row with a suffix of its own.</summary>
+    /// <param name="rows">Truly unsafe rows with a place for a suffix.</param>
+    /// <param name="folder">Where results go.</param>
+    /// <param name="cancellation">Stops the run; finished rows stay.</param>
+    public async Task<AttackSummary> RunAsync(IReadOnlyList<Sample> rows, AttackFolder folder, CancellationToken cancellation)
+    {
+        var attack = new GcgAttack(model, guard, options, settings);
+        for (var done = 0; done < rows.Count; done++)
+        {
+            Report(done, 0, rows.Count);
+            if (folder.Find(settings.Place.Setting(), rows[done].Id) is null)
+            {
+                var result = await AttackAsync(attack, rows[done], (done, rows.Count), cancellation).ConfigureAwait(false);
+                folder.Add(result);
+                progress.Note(FormattableString.Invariant(
+                    $"{done + 1} of {rows.Count} {result.Id}: P(unsafe) {result.Before:F3} to {result.After:F3}, {(result.SafeBefore ? "safe before" : result.SafeAfter ? "safe" : "unsafe")}, {result.Queries} queries"));
+            }
+        }
+
+        Report(rows.Count, 0, rows.Count);
+        return folder.Finish();
+    }
+
+    private async Task<AttackResult> AttackAsync(GcgAttack attack, Sample row, (int Done, int All) rows, CancellationToken cancellation)
+    {
+        var before = await guard.ClassifyAsync(row.Conversation, options, cancellation).ConfigureAwait(false);
+        var result = new AttackResult
+        {
+            Id = row.Id,
+            Setting = settings.Place.Setting(),
+            Task = row.Task.ToString().ToLowerInvariant(),
+            Before = before.UnsafeProbability,
+            SafeBefore = !before.Unsafe,
+            After = before.UnsafeProbability,
+            SafeAfter = !before.Unsafe,
+        };
+        if (!before.Unsafe)
+        {
+            // The guard misses it already: there is nothing to attack.
+            return result;
+        }
+
+        var slot = SuffixSlot.Of(model.Guard, options, row.Conversation, settings.Place);
+        var outcome = await attack.RunAsync([slot], row.Id, (step, _) => Report(rows.Done, step, rows.All), cancellation).ConfigureAwait(false);
+        if (!slot.Fits(outcome.Ids, outcome.Suffix))
+        {
+            throw new InvalidOperationException($"{row.Place}: the suffix does not become the tokens that were optimised.");
+        }
+
+        var after = await guard.ClassifyAsync(slot.With(outcome.Suffix), options, cancellation).ConfigureAwait(false);
+        return result with { After = after.UnsafeProbability, SafeAfter = !after.Unsafe, Curve = outcome.Curve, Queries = outcome.Queries, Text = outcome.Suffix };
+    }
+
+    private void Report(int done, int step, int all) =>
+        progress.Report(new RowProgress(((long)done * settings.Steps) + step, (long)all * settings.Steps));
+}
