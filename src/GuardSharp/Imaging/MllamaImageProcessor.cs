@@ -11,6 +11,9 @@ internal sealed class MllamaImageProcessor(MllamaImageSettings settings) : IImag
     private readonly Lazy<MllamaCanvasChooser> _chooser = new(() => new MllamaCanvasChooser(settings));
     private readonly Lazy<ByteTables> _values = new(() => new ByteTables(settings));
 
+    /// <summary>The settings it works by.</summary>
+    public MllamaImageSettings Settings { get; } = settings;
+
     /// <summary>Where a picture of a size goes.</summary>
     public MllamaCanvas ChooseCanvas(int width, int height) => _chooser.Value.Choose(width, height);
 
@@ -19,7 +22,7 @@ internal sealed class MllamaImageProcessor(MllamaImageSettings settings) : IImag
 
     public TiledImage Process(RgbaImage image)
     {
-        var side = settings.TileSize;
+        var side = Settings.TileSize;
         var canvas = ChooseCanvas(image.Width, image.Height);
         var resized = Resampler.Resize(OnWhite(image), canvas.Width, canvas.Height, ResamplingCoefficients.PillowPrecision);
         var length = 3 * side * side;
@@ -34,7 +37,7 @@ internal sealed class MllamaImageProcessor(MllamaImageSettings settings) : IImag
     }
 
     /// <summary>The picture over white, in Pillow's integer arithmetic; the same object when nothing is transparent.</summary>
-    private static RgbaImage OnWhite(RgbaImage image)
+    internal static RgbaImage OnWhite(RgbaImage image)
     {
         var source = image.Pixels;
         var isOpaque = true;

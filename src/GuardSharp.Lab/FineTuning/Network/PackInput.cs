@@ -11,11 +11,12 @@ namespace GuardSharp.Lab.FineTuning.Network;
 internal sealed record PackInput(Tensor Hidden, PictureReading? Reading)
 {
     /// <summary>Encodes one picture.</summary>
-    public static Tensor Encode(ITensorOps ops, IGuardNetwork network, EncodedImage image, int tileSize)
-    {
-        var pixels = ops.Upload(image.Pixels, image.Pixels.Length / tileSize, tileSize);
-        return network is ICrossAttentionNetwork reader ? reader.EncodePicture(pixels, image.GridRows, image.GridColumns) : network.EncodeTiles(pixels);
-    }
+    public static Tensor Encode(ITensorOps ops, IGuardNetwork network, EncodedImage image, int tileSize) =>
+        Encode(network, ops.Upload(image.Pixels, image.Pixels.Length / tileSize, tileSize), image.GridRows, image.GridColumns);
+
+    /// <summary>Encodes one picture whose pixels, [tiles * 3 * P, P], the backend has already.</summary>
+    public static Tensor Encode(IGuardNetwork network, Tensor pixels, int gridRows, int gridColumns) =>
+        network is ICrossAttentionNetwork reader ? reader.EncodePicture(pixels, gridRows, gridColumns) : network.EncodeTiles(pixels);
 
     /// <summary>Puts the encoded pictures of a pack in their places.</summary>
     /// <param name="ops">The backend.</param>
