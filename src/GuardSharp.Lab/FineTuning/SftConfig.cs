@@ -1,5 +1,6 @@
 using GuardSharp.Evaluation.Augmentation;
 using GuardSharp.Lab.Distillation;
+using GuardSharp.Lab.FineTuning.Adversarial;
 
 namespace GuardSharp.Lab.FineTuning;
 
@@ -59,6 +60,9 @@ internal sealed record SftConfig
 
     /// <summary>A model whose answers are learned (<c>guardsharp-lab distill</c>); null: the labels of the rows are.</summary>
     public TeacherConfig? Teacher { get; init; }
+
+    /// <summary>Changes the pictures of some rows against the model before they are learned; null: no row is changed.</summary>
+    public AdversarialConfig? Adversarial { get; init; }
 
     /// <summary>The optimiser and its schedule.</summary>
     public SftOptimiser Optimiser { get; init; } = new();

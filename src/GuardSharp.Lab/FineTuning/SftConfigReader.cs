@@ -148,6 +148,11 @@ internal static class SftConfigReader
         Require(config.Lora is null || config.Freeze.Count == 0, "freeze", "given beside lora", "nothing: the whole base is frozen then, and lora.targets says what learns");
         Require(config.Teacher?.Temperature is null or (> 0 and <= 100), "teacher.temperature", config.Teacher?.Temperature, "above 0 and up to 100");
         Require(config.Teacher?.LabelShare is null or (>= 0 and <= 1), "teacher.labelShare", config.Teacher?.LabelShare, "0 to 1");
+        Require(config.Adversarial?.Epsilon is null or (> 0 and <= 255), "adversarial.epsilon", config.Adversarial?.Epsilon, "above 0 and up to 255, in units of 1/255");
+        Require(config.Adversarial?.StepSize is null or (> 0 and <= 255), "adversarial.stepSize", config.Adversarial?.StepSize, "above 0 and up to 255, in units of 1/255");
+        Require(config.Adversarial?.Steps is null or (>= 1 and <= 100), "adversarial.steps", config.Adversarial?.Steps, "1 to 100");
+        Require(config.Adversarial?.Share is null or (> 0 and <= 1), "adversarial.share", config.Adversarial?.Share, "above 0 and up to 1");
+        Require(config.Adversarial is null || config.Teacher is null, "adversarial", "given beside teacher", "one of the two: a teacher would be asked about pictures changed against its student");
         Require(data.Train.Count > 0, "data.train", "empty", "at least one file");
         foreach (var source in data.Train.Concat(data.Dev))
         {

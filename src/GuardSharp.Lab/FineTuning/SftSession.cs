@@ -1,7 +1,9 @@
 using GuardSharp.Lab.Distillation;
+using GuardSharp.Lab.FineTuning.Adversarial;
 using GuardSharp.Lab.FineTuning.Network;
 using GuardSharp.Lab.FineTuning.Rows;
 using GuardSharp.Lab.FineTuning.Runs;
+using GuardSharp.Lab.Training;
 using GuardSharp.Policies;
 using GuardSharp.Torch;
 using TorchSharp;
@@ -53,7 +55,8 @@ internal sealed class SftSession(SftConfig config, ITrainingProgress progress)
         var pass = new PackPass(network, model, config.Recompute, teacher is null ? null : Distillation(teacher, model, encoder.Policy).Of);
         var judge = dev.Count == 0 ? null : new DevJudge(DevJudge.Choose(dev, config.Evaluation.Rows, config.Seed), encoder, pass, config);
         var stream = new RowStream(train, encoder, config.Data.Augmentation, config.Seed, bad);
-        var run = new SftRun(config, folder, network, pass, stream, judge, bad, target =>
+        var adversary = config.Adversarial is { } adversarial ? Adversary(adversarial, network, model) : null;
+        var run = new SftRun(config, folder, network, pass, stream, judge, bad, adversary, target =>
         {
             if (adapter is null)
             {
@@ -69,6 +72,10 @@ internal sealed class SftSession(SftConfig config, ITrainingProgress progress)
         LossPlot.Write(folder.Metrics, folder["loss.svg"]);
         return trainer.State;
     }
+
+    private static AdversarialTiles Adversary(AdversarialConfig adversarial, SftNetwork network, BaseModel model) => model.Images is null
+        ? throw new TrainingException($"{model.Folder} judges text alone, so there are no pictures to change. Leave \"adversarial\" out.")
+        : new AdversarialTiles(network, model, adversarial);
 
     private DistillationLoss Distillation(Teacher teacher, BaseModel student, Policy policy)
     {

@@ -74,6 +74,28 @@ public sealed class PgdTests(TestModel model) : IDisposable
     }
 
     [Fact]
+    public async Task One_perturbation_is_found_on_some_rows_and_reported_on_the_others()
+    {
+        var data = _files.Typeset();
+        string[] options = ["--universal", "--held-out", "0.25", "--epsilon", "0,48", "--steps", "6", "--json"];
+        var run = await AttackAsync(data, "universal", options);
+        var (_, results) = AttackFolder.Read(_files["universal"]);
+        Assert.Equal(
+            [("universal epsilon 0/255", 1), ("universal epsilon 0/255, rows it was found on", 3), ("universal epsilon 48/255", 1), ("universal epsilon 48/255, rows it was found on", 3)],
+            results.GroupBy(result => result.Setting).Select(group => (group.Key, group.Count())));
+        Assert.All(results.Take(4), result => Assert.Equal(result.Before, result.After));
+        var moved = results.Skip(4).ToList();
+        Assert.True(moved.Average(result => result.After) < moved.Average(result => result.Before) - 0.1, string.Join(' ', moved.Select(result => $"{result.Before:F3}-{result.After:F3}")));
+        Assert.All(moved, result => Assert.InRange(LargestDifference(_files.Decode($"{result.Id[^1]}.png"), _files.Decode(Path.Combine(_files["universal"], result.AttackedPicture!))), 1, 48));
+
+        // A run that was stopped behind the search takes what was found.
+        var results2 = _files["universal/results.jsonl"];
+        await File.WriteAllLinesAsync(results2, (await File.ReadAllLinesAsync(results2, Cancellation))[..5], Cancellation);
+        Assert.Equal(run.Out, (await AttackAsync(data, "universal", options)).Out);
+        Assert.NotEmpty(_files.Decode("universal/pictures/universal-48.png").Pixels);
+    }
+
+    [Fact]
     public async Task Rows_without_pictures_are_refused_or_typeset()
     {
         var data = _files.Texts();

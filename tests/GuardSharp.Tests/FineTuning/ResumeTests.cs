@@ -48,7 +48,7 @@ public sealed class ResumeTests
     public void A_run_in_two_parts_ends_with_the_weights_of_one_in_one_part()
     {
         using var run = SmallRun.Llama4().WithRows(images: 1);
-        run.Config = run.Config with { SequenceTokens = 700, Steps = 6, CheckpointEvery = 3 };
+        run.Config = run.Config with { SequenceTokens = 700, Steps = 6, CheckpointEvery = 3, Adversarial = new() { Steps = 1 } };
         var whole = run.Config with { Output = run["whole"] };
         var parts = run.Config with { Output = run["parts"], Steps = 3 };
         run.Config = whole;

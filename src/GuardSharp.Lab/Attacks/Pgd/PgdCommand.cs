@@ -3,6 +3,7 @@ using System.Globalization;
 using System.Text.Json;
 using GuardSharp.CommandLine;
 using GuardSharp.Evaluation.Attacks;
+using GuardSharp.Evaluation.Predictions;
 using GuardSharp.Evaluation.Samples;
 using GuardSharp.Torch;
 using TorchSharp;
@@ -24,6 +25,8 @@ internal sealed class PgdCommand
     private readonly Option<int?> _limit = new("--limit") { Description = "Attack so many rows, drawn by the seed. Default: all.", HelpName = "N" };
     private readonly Option<bool> _independent = new("--independent") { Description = "Attack every epsilon from the clean picture. Default: a larger one begins with what the smaller one found." };
     private readonly Option<bool> _fullBudget = new("--full-budget") { Description = "Make all steps and keep the least P(unsafe). Default: stop when the guard says safe." };
+    private readonly Option<bool> _universal = new("--universal") { Description = "One perturbation for all pictures: found on some rows, reported on the others." };
+    private readonly Option<string> _heldOut = new("--held-out") { Description = "With --universal: share of the rows that the perturbation is not found on.", HelpName = "SHARE", DefaultValueFactory = _ => "0.5" };
     private readonly Option<bool> _typeset = new("--typeset") { Description = "Rows without a picture: typeset the user's last message as one." };
     private readonly Option<string?> _device = new("--device") { Description = "Where gradients are computed: cpu (default), cuda or cuda:N. The guard that is asked runs on the processor.", HelpName = "NAME" };
     private readonly Option<bool> _json = new("--json") { Description = $"Print {AttackFolder.SummaryFile} in place of the table." };
@@ -39,7 +42,7 @@ internal sealed class PgdCommand
         var command = new Command("pgd", "Changes pictures within a bound until the guard says safe (white box, projected gradient descent), and reports how often that succeeds.");
         foreach (var option in (Option[])[
             pgd._data, pgd._output, pgd._epsilon, pgd._steps, pgd._stepSize, pgd._randomStart, pgd._restarts, pgd._seed, pgd._task, pgd._limit,
-            pgd._independent, pgd._fullBudget, pgd._typeset, pgd._device, pgd._json])
+            pgd._independent, pgd._fullBudget, pgd._universal, pgd._heldOut, pgd._typeset, pgd._device, pgd._json])
         {
             command.Add(option);
         }
@@ -51,6 +54,8 @@ internal sealed class PgdCommand
 
     private async Task<int> RunAsync(ParseResult parsed, CancellationToken cancellation)
     {
+        // Ctrl-C is listened to once this method has returned; nothing below waits, so all of it stays on one thread.
+        await Task.Yield();
         var (options, epsilons) = (Read(parsed), Epsilon.ReadList(parsed.GetValue(_epsilon)!));
         var rows = new AttackRows(parsed.GetValue(_data)!, ReadTask(parsed.GetValue(_task)), parsed.GetValue(_limit), options.Seed);
         var device = TorchDevice.Open(parsed.GetValue(_device) ?? "cpu");
@@ -76,13 +81,18 @@ internal sealed class PgdCommand
             var samples = Choose(rows, typeset, guard.Capabilities.MaxImages, progress);
             var run = new AttackSummary("pgd", guard.Capabilities.Model, Path.GetFileName(rows.Path), judging.Threshold ?? guard.Capabilities.Threshold, Settings(parsed, options, judging), []);
             using var folder = AttackFolder.Open(parsed.GetValue(_output)!, run);
-            new PgdRun(new PgdRoom(guard, guard, judging, network, folder), options, epsilons).Run(samples, progress, cancellation);
+            Attack(parsed, new PgdRoom(guard, guard, judging, network, folder), options, epsilons)(samples, progress, cancellation);
             progress.Dispose();
             Print(folder.Finish(), parsed.GetValue(_json));
         }
 
         return ExitCode.Done;
     }
+
+    private Action<IReadOnlyList<Sample>, IProgress<RowProgress>, CancellationToken> Attack(
+        ParseResult parsed, PgdRoom room, PgdOptions options, IReadOnlyList<Epsilon> epsilons) => parsed.GetValue(_universal)
+        ? new UniversalRun(room, options, epsilons, ModelOptions.Probability("--held-out", parsed.GetValue(_heldOut)!)).Run
+        : new PgdRun(room, options, epsilons).Run;
 
     private static IReadOnlyList<Sample> Choose(AttackRows rows, TypesetRows? typeset, int maxImages, ProgressLine progress)
     {
@@ -138,6 +148,11 @@ internal sealed class PgdCommand
             ["limit"] = parsed.GetValue(_limit)?.ToString(CultureInfo.InvariantCulture) ?? "all",
             ["typeset"] = parsed.GetValue(_typeset).ToString(),
         };
+        if (parsed.GetValue(_universal))
+        {
+            settings["held-out"] = parsed.GetValue(_heldOut)!;
+        }
+
         if (judging.Policy is { } policy)
         {
             settings["policy"] = policy.Version;

@@ -12,15 +12,10 @@ internal sealed class PixelMap
     private readonly IImageProcessor _processor;
     private readonly int _side;
     private readonly IReadOnlyList<TilePlace> _tiles;
-    private readonly float[] _scale;
-    private readonly float[] _shift;
+    private readonly TileValues _values;
 
-    private PixelMap(IImageProcessor processor, int side, IReadOnlyList<TilePlace> tiles, IReadOnlyList<float> mean, IReadOnlyList<float> deviation)
-    {
-        (_processor, _side, _tiles) = (processor, side, tiles);
-        _scale = [.. deviation.Select(value => 1 / (255 * value))];
-        _shift = [.. mean.Zip(deviation, (value, by) => -value / by)];
-    }
+    private PixelMap(IImageProcessor processor, int side, IReadOnlyList<TilePlace> tiles) =>
+        (_processor, _side, _tiles, _values) = (processor, side, tiles, TileValues.Of(processor));
 
     /// <summary>The map of a preprocessor for pictures of a size in pixels.</summary>
     /// <exception cref="GuardException">The preprocessor is of a kind that has no map.</exception>
@@ -37,17 +32,13 @@ internal sealed class PixelMap
                     tiles.Add(new TilePlace(new PlaneResize(width, height, side, side), 0, 0));
                 }
 
-                return new PixelMap(processor, side, tiles, llama4.Settings.Mean, llama4.Settings.StandardDeviation);
+                return new PixelMap(processor, side, tiles);
             case MllamaImageProcessor mllama:
                 var fit = mllama.ChooseCanvas(width, height);
-                return new PixelMap(
-                    processor,
-                    mllama.Settings.TileSize,
-                    Grid(new PlaneResize(width, height, fit.Width, fit.Height), fit.GridRows, fit.GridColumns, mllama.Settings.TileSize),
-                    mllama.Settings.Mean,
-                    mllama.Settings.StandardDeviation);
+                var tile = mllama.Settings.TileSize;
+                return new PixelMap(processor, tile, Grid(new PlaneResize(width, height, fit.Width, fit.Height), fit.GridRows, fit.GridColumns, tile));
             default:
-                throw new GuardException($"Pictures of {processor.GetType().Name} have no gradients: the attack knows the preprocessors of Llama Guard 4 and Llama Guard 3 Vision.");
+                throw TileValues.Unknown(processor);
         }
     }
 
@@ -93,7 +84,7 @@ internal sealed class PixelMap
                 var plane = new float[group.Key.Height * group.Key.Width];
                 foreach (var (tile, place) in group)
                 {
-                    TakeTile(TileOf(gradient, tile, channel), place, _scale[channel], plane);
+                    TakeTile(TileOf(gradient, tile, channel), place, _values.Level[channel], plane);
                 }
 
                 group.Key.AddTransposed(plane, result.AsSpan(channel * area, area));
@@ -111,12 +102,13 @@ internal sealed class PixelMap
     // What lies right of and below the picture is byte 0.
     private void FillTile(float[] plane, TilePlace place, int channel, Span<float> tile)
     {
-        tile.Fill(_shift[channel]);
+        var (black, level) = (_values.Black[channel], _values.Level[channel]);
+        tile.Fill(black);
         for (var y = 0; y < Rows(place); y++)
         {
             for (var x = 0; x < Columns(place); x++)
             {
-                tile[(y * _side) + x] += _scale[channel] * plane[((place.Top + y) * place.Resize.Width) + place.Left + x];
+                tile[(y * _side) + x] += level * plane[((place.Top + y) * place.Resize.Width) + place.Left + x];
             }
         }
     }

@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using GuardSharp.Lab.FineTuning.Adversarial;
 using GuardSharp.Lab.FineTuning.Network;
 using GuardSharp.Lab.FineTuning.Rows;
 using GuardSharp.Lab.Training;
@@ -14,9 +15,10 @@ namespace GuardSharp.Lab.FineTuning.Runs;
 /// <param name="Stream">The rows.</param>
 /// <param name="Dev">Judges; null: there are no development rows.</param>
 /// <param name="Bad">Rows that could not be used.</param>
+/// <param name="Adversary">Changes pictures before they are learned; null: they stay as they are.</param>
 /// <param name="WriteModel">Writes the model into an empty folder.</param>
 internal sealed record SftRun(
-    SftConfig Config, RunFolder Folder, SftNetwork Network, PackPass Pass, RowStream Stream, DevJudge? Dev, BadRows Bad, Action<string> WriteModel);
+    SftConfig Config, RunFolder Folder, SftNetwork Network, PackPass Pass, RowStream Stream, DevJudge? Dev, BadRows Bad, AdversarialTiles? Adversary, Action<string> WriteModel);
 
 /// <summary>The loop: sequences, loss, step, numbers, evaluation, checkpoint. Goes on where an earlier part of the run stopped.</summary>
 internal sealed class SftTrainer : IDisposable
@@ -106,7 +108,7 @@ internal sealed class SftTrainer : IDisposable
         var started = Stopwatch.GetTimestamp();
         var packs = _planner.Next(_config.Accumulation);
         var answers = packs.Sum(pack => pack.Answers);
-        var loss = packs.Select((pack, index) => _run.Pass.Backward(pack, answers, Seeds.Mix(_config.Seed, "dropout", _state.Step, index))).Sum();
+        var loss = packs.Select((pack, index) => _run.Pass.Backward(Attacked(pack, index), answers, Seeds.Mix(_config.Seed, "dropout", _state.Step, index))).Sum();
         var rate = LearningRate.At(_config.Optimiser, _state.Step, _config.Steps);
         var norm = double.IsFinite(loss) ? _optimiser.Step(rate) : double.NaN;
         if (!double.IsFinite(norm))
@@ -127,6 +129,8 @@ internal sealed class SftTrainer : IDisposable
         _run.Folder.Log(new { step = _state.Step, loss, lr = rate, norm, rows = packs.Sum(pack => pack.Examples.Count), tokens, seconds = Math.Round(seconds, 4) });
         _progress.Step(new StepReport(_state.Step, _config.Steps, loss, rate, tokens, seconds));
     }
+
+    private SftPack Attacked(SftPack pack, int index) => _run.Adversary?.Attack(pack, Seeds.Mix(_config.Seed, "adversary", _state.Step, index)) ?? pack;
 
     private DevReport Judge(DevJudge dev)
     {
