@@ -3,7 +3,6 @@ using System.Security.Cryptography;
 using System.Text;
 using GuardSharp.Imaging;
 using GuardSharp.Lab.Attacks.Pixels;
-using GuardSharp.Lab.Training.Vision;
 using SkiaSharp;
 
 namespace GuardSharp.Lab.Attacks;
@@ -11,9 +10,6 @@ namespace GuardSharp.Lab.Attacks;
 /// <summary>Pictures of an attack as files.</summary>
 internal static class PictureFiles
 {
-    /// <summary>A picture as PNG: every byte of it comes back.</summary>
-    public static byte[] Png(RgbaImage image) => ImageEncoder.Encode(image, SKEncodedImageFormat.Png, 100);
-
     /// <summary>What two pictures of one size differ by, gray where they do not, the largest difference stretched to black or white.</summary>
     public static byte[] Difference(RgbaImage before, RgbaImage after)
     {
@@ -29,7 +25,7 @@ internal static class PictureFiles
             pixels[i] = i % RgbaImage.Channels == PixelPlanes.Channels ? (byte)255 : (byte)(128 + ((after.Pixels[i] - before.Pixels[i]) * 127 / largest));
         }
 
-        return Png(before with { Pixels = pixels });
+        return ImageEncoder.Png(before with { Pixels = pixels });
     }
 
     /// <summary>The ending of a file's name by its first bytes.</summary>

@@ -1,4 +1,5 @@
 using System.Text.Json;
+using GuardSharp.Evaluation.Typesetting;
 using GuardSharp.Imaging;
 using GuardSharp.Lab.Training.Vision;
 using GuardSharp.Tests.Imaging;

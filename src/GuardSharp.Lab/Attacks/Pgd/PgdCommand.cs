@@ -1,6 +1,5 @@
 using System.CommandLine;
 using System.Globalization;
-using System.Text.Json;
 using GuardSharp.CommandLine;
 using GuardSharp.Evaluation.Attacks;
 using GuardSharp.Evaluation.Predictions;
@@ -31,6 +30,7 @@ internal sealed class PgdCommand
     private readonly Option<string?> _device = new("--device") { Description = "Where gradients are computed: cpu (default), cuda or cuda:N. The guard that is asked runs on the processor.", HelpName = "NAME" };
     private readonly Option<bool> _json = new("--json") { Description = $"Print {AttackFolder.SummaryFile} in place of the table." };
     private readonly ModelOptions _model = new();
+    private readonly DefenceOptions _defences = new();
     private readonly Terminal _terminal;
 
     private PgdCommand(Terminal terminal) => _terminal = terminal;
@@ -48,6 +48,7 @@ internal sealed class PgdCommand
         }
 
         pgd._model.AddTo(command, judging: true);
+        pgd._defences.AddTo(command);
         command.SetAction((parsed, cancellation) => pgd.RunAsync(parsed, cancellation));
         return command;
     }
@@ -65,9 +66,12 @@ internal sealed class PgdCommand
             torch.set_num_threads(guardOptions.Threads);
         }
 
+        // A wrong defence is told before a model is loaded.
+        _defences.Read(parsed);
         // Without caches a picture gets the same verdict in all its digits whenever it is asked about.
         var guard = GuardClassifier.Load(_model.Folder(parsed), guardOptions with { ConversationCacheBytes = 0, ImageCacheBytes = 0 });
-        await using (guard.ConfigureAwait(false))
+        var judge = _defences.Around(parsed, () => guard);
+        await using (judge.ConfigureAwait(false))
         {
             using var network = AttackNetwork.Open(_model.Folder(parsed), guardOptions, device);
             if (network.Images is null)
@@ -76,12 +80,12 @@ internal sealed class PgdCommand
             }
 
             var judging = _model.ReadClassifyOptions(parsed);
-            using var typeset = parsed.GetValue(_typeset) ? new TypesetRows(2 * network.TileSize) : null;
+            using var typeset = parsed.GetValue(_typeset) ? new TypesetTurn(2 * network.TileSize) : null;
             using var progress = new ProgressLine(_terminal, "attacks", TimeProvider.System);
             var samples = Choose(rows, typeset, guard.Capabilities.MaxImages, progress);
-            var run = new AttackSummary("pgd", guard.Capabilities.Model, Path.GetFileName(rows.Path), judging.Threshold ?? guard.Capabilities.Threshold, Settings(parsed, options, judging), []);
+            var run = new AttackSummary("pgd", judge.Capabilities.Model, Path.GetFileName(rows.Path), judging.Threshold ?? guard.Capabilities.Threshold, Settings(parsed, options, judging), []);
             using var folder = AttackFolder.Open(parsed.GetValue(_output)!, run);
-            Attack(parsed, new PgdRoom(guard, guard, judging, network, folder), options, epsilons)(samples, progress, cancellation);
+            Attack(parsed, new PgdRoom(guard, judge, judging, network, folder), options, epsilons)(samples, progress, cancellation);
             progress.Dispose();
             Print(folder.Finish(), parsed.GetValue(_json));
         }
@@ -94,7 +98,7 @@ internal sealed class PgdCommand
         ? new UniversalRun(room, options, epsilons, ModelOptions.Probability("--held-out", parsed.GetValue(_heldOut)!)).Run
         : new PgdRun(room, options, epsilons).Run;
 
-    private static IReadOnlyList<Sample> Choose(AttackRows rows, TypesetRows? typeset, int maxImages, ProgressLine progress)
+    private static IReadOnlyList<Sample> Choose(AttackRows rows, TypesetTurn? typeset, int maxImages, ProgressLine progress)
     {
         var (samples, notes) = rows.Read(sample => sample switch
         {
@@ -165,7 +169,7 @@ internal sealed class PgdCommand
     {
         if (asJson)
         {
-            JsonOutput.WriteValue(_terminal.Out, writer => JsonSerializer.Serialize(writer, summary, AttackJson.Default.AttackSummary));
+            AttackTable.WriteJson(_terminal.Out, summary);
         }
         else
         {

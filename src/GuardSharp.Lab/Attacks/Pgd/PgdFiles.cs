@@ -29,7 +29,7 @@ internal sealed class PgdFiles(PgdRoom room, PgdTarget target, string setting)
     /// <summary>Writes pictures as PNG, reads the files back and asks the guard about them.</summary>
     public PgdSolution Ask(IReadOnlyList<PixelPlanes> pictures, CancellationToken cancellation)
     {
-        var names = Write($"{_stem}-{setting}.png", pictures.Select(picture => PictureFiles.Png(picture.Round())));
+        var names = Write($"{_stem}-{setting}.png", pictures.Select(picture => ImageEncoder.Png(picture.Round())));
         AttackedName = names[0];
         var verdict = room.Ask(target.With([.. names.Select(name => File.ReadAllBytes(room.Folder.PathOf(name)))]), cancellation);
         _last = new PgdSolution(pictures, verdict.UnsafeProbability, !verdict.Unsafe);

@@ -1,6 +1,7 @@
 using GuardSharp.Evaluation.Attacks;
 using GuardSharp.Evaluation.Predictions;
 using GuardSharp.Evaluation.Samples;
+using GuardSharp.Imaging;
 using GuardSharp.Lab.Attacks.Pixels;
 using GuardSharp.Lab.FineTuning;
 
@@ -86,7 +87,7 @@ internal sealed class UniversalRun(PgdRoom room, PgdOptions options, IReadOnlyLi
             found.Step(sum, options.StepFor(epsilon), epsilon.Levels);
         }
 
-        room.Folder.WritePicture($"universal-{epsilon.FilePart}.png", PictureFiles.Png(found.Show()));
+        room.Folder.WritePicture($"universal-{epsilon.FilePart}.png", ImageEncoder.Png(found.Show()));
         room.Folder.WritePicture(file, found.ToBytes());
         return found;
     }

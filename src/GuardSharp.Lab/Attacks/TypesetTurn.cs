@@ -1,5 +1,7 @@
 using GuardSharp.Conversations;
 using GuardSharp.Evaluation.Samples;
+using GuardSharp.Evaluation.Typesetting;
+using GuardSharp.Imaging;
 using GuardSharp.Lab.Training.Vision;
 using SkiaSharp;
 
@@ -7,7 +9,7 @@ namespace GuardSharp.Lab.Attacks;
 
 /// <summary>Rows of text as rows with pictures: the user's last message becomes a picture of its text, an assistant's answer stays text.</summary>
 /// <param name="side">Width of the picture in pixels; it is at most as high.</param>
-internal sealed class TypesetRows(int side) : IDisposable
+internal sealed class TypesetTurn(int side) : IDisposable
 {
     private const float FontSize = 16;
 
@@ -24,7 +26,7 @@ internal sealed class TypesetRows(int side) : IDisposable
     {
         var turns = sample.Conversation.Turns.ToArray();
         var turn = UserTurn(sample)!.Value;
-        turns[turn] = turns[turn] with { Parts = [new ImagePart(PictureFiles.Png(Render(TextOf(turns[turn])!).Image))] };
+        turns[turn] = turns[turn] with { Parts = [new ImagePart(ImageEncoder.Png(Render(TextOf(turns[turn])!).Image))] };
         return new Sample(sample.Place, new Conversation(turns))
         {
             Id = sample.Id,
