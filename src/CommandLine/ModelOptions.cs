@@ -110,9 +110,12 @@ internal sealed class ModelOptions(IBackendOptions? backend = null)
     }
 
     /// <summary>Loads the model.</summary>
-    public GuardClassifier Load(ParseResult parsed)
+    /// <param name="parsed">The arguments.</param>
+    /// <param name="repeatable">Nothing outlives a verdict, so that a verdict does not depend on what was judged before, not even in its last bits.</param>
+    public GuardClassifier Load(ParseResult parsed, bool repeatable = false)
     {
         var options = ReadGuardOptions(parsed);
+        options = repeatable ? options with { ConversationCacheBytes = 0, ImageCacheBytes = 0 } : options;
         return GuardClassifier.LoadOn(backend?.Read(parsed, options.Threads, options.KeyValues), Folder(parsed), options);
     }
 

@@ -62,6 +62,10 @@ public static class Evaluator
         return Measure(predictionsPath, samplesPath, rows, threshold, development, options);
     }
 
+    /// <summary>The labelled file that an output folder was made from; null where the folder does not say.</summary>
+    /// <exception cref="GuardException">The folder's run.json is damaged.</exception>
+    public static string? SamplesOf(string outputFolder) => RunFile.SamplesOf(outputFolder);
+
     /// <summary>Writes what a result is read in; every file appears whole or not at all.</summary>
     internal static void WriteReports(string folder, EvaluationResult result)
     {

@@ -5,18 +5,19 @@ using GuardSharp.Policies;
 
 namespace GuardSharp.Cli.Commands;
 
-/// <summary><c>data</c>: looks at sample files, checks and mixes them, writes them in another form, has them labelled and answered.</summary>
+/// <summary><c>data</c>: looks at sample files, checks and mixes them, writes them in another form, imports published ones, has them labelled and answered.</summary>
 internal static class DataCommand
 {
     /// <summary>Builds the command.</summary>
     public static Command Create(Terminal terminal)
     {
-        var command = new Command("data", "Sample files (docs/data.md): count, check, mix and convert them; have them labelled or answered by a model.");
+        var command = new Command("data", "Sample files (docs/data.md): count, check, mix and convert them; import published ones; have them labelled or answered by a model.");
         command.Add(DataStatsCommand.Create(terminal));
         command.Add(DataCheckCommand.Create(terminal));
         command.Add(DataBlendCommand.Create(terminal));
         command.Add(DataConvertCommand.Create(terminal));
         command.Add(DataTypesetCommand.Create(terminal));
+        command.Add(DataImportCommand.Create(terminal));
         command.Add(DataLabelCommand.Create(terminal));
         command.Add(DataGenerateCommand.Create(terminal));
         return command;

@@ -20,7 +20,7 @@ internal static class EvaluateCommand
         var fresh = new Option<bool>("--fresh") { Description = "Begin anew in a folder that holds a run." };
         var predictions = new Option<string?>("--predictions") { Description = "Measure predictions made before; no model is loaded.", HelpName = "FILE.jsonl" };
         var lastImage = new Option<bool>("--last-image") { Description = "Of several images put in only the conversation's last one, as the Llama Guard 4 card measured Llama Guard 3 Vision." };
-        var batch = new Option<int>("--batch") { Description = "Rows judged at once, 1 to 4096. A kill costs at most one batch; 1 measures the time of single rows.", DefaultValueFactory = _ => 64 };
+        var batch = new Option<int>("--batch") { Description = "Rows judged at once, 1 to 4096; a kill costs at most one batch. With more than 1 the last digits depend on what was judged together.", HelpName = "N", DefaultValueFactory = _ => 1 };
         var bar = new Option<string?>("--min-auroc") { Description = "Exit with 1 when the mean AUROC over sources (over all rows where no source has both classes) is below.", HelpName = "X" };
         var json = new Option<bool>("--json") { Description = $"Print {Evaluator.MetricsFile} in place of the table." };
         command.Add(samples);
@@ -31,6 +31,7 @@ internal static class EvaluateCommand
 
         var (thresholds, report, model) = (new ThresholdOptions().AddTo(command), new ReportOptionSet().AddTo(command), new ModelOptions().AddTo(command, judging: true));
         var defences = new DefenceOptions().AddTo(command);
+        command.Add(EvaluateCompareCommand.Create(terminal));
         command.SetAction(async (parsed, cancellationToken) =>
         {
             var path = (parsed.GetValue(samples) ?? parsed.GetValue(data)) is { } named && (parsed.GetValue(samples) is null || parsed.GetValue(data) is null)
@@ -86,7 +87,7 @@ internal static class EvaluateCommand
         var judgeOptions = model.ReadClassifyOptions(parsed);
         // Options are checked before a model is loaded.
         run(new GuardIdentity("", "", null));
-        var guard = defences.Around(parsed, () => model.Load(parsed));
+        var guard = defences.Around(parsed, () => model.Load(parsed, repeatable: true));
         await using (guard.ConfigureAwait(false))
         {
             using var progress = new ProgressLine(terminal, "rows", TimeProvider.System);

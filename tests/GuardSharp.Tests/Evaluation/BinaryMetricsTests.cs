@@ -35,12 +35,13 @@ public sealed class BinaryMetricsTests
     [Fact]
     public void Metrics_equal_a_brute_force_count_on_random_sets_with_ties()
     {
+        // 1,000 sets; the brute force sums the same rationals in another order.
         var random = new Random(7);
-        for (var round = 0; round < 300; round++)
+        for (var round = 0; round < 1000; round++)
         {
             var levels = random.Next(1, 30);
             var unsafeShare = random.NextDouble();
-            ScoredRow[] rows = [.. Enumerable.Range(0, random.Next(1, 60)).Select(_ =>
+            ScoredRow[] rows = [.. Enumerable.Range(0, random.Next(1, 120)).Select(_ =>
             {
                 var score = random.Next(levels) / (double)levels;
                 return new ScoredRow(random.NextDouble() < unsafeShare, score, score >= 0.5);
@@ -50,6 +51,13 @@ public sealed class BinaryMetricsTests
 
             Near(BruteForce.Auroc(rows), metrics.Auroc);
             Near(BruteForce.Auprc(rows), metrics.Auprc);
+            Near(BruteForce.RecallAtFpr(rows, 0.01), metrics.RecallAtFpr1);
+            Near(BruteForce.RecallAtFpr(rows, 0.05), metrics.RecallAtFpr5);
+            Near(BruteForce.CalibrationError(rows), metrics.CalibrationError);
+            Near(BruteForce.Rate(rows.Where(row => row.Flagged), row => row.IsUnsafe), metrics.Precision);
+            Near(BruteForce.Rate(rows.Where(row => row.IsUnsafe), row => row.Flagged), metrics.Recall);
+            Near(BruteForce.Rate(rows.Where(row => !row.IsUnsafe), row => row.Flagged), metrics.FalsePositiveRate);
+            Near(BruteForce.F1(rows), metrics.F1);
             Assert.Equal(rows.Count(row => row.IsUnsafe && row.Flagged), metrics.TruePositives);
             Assert.Equal(rows.Count(row => !row.IsUnsafe && !row.Flagged), metrics.TrueNegatives);
             Assert.Equal(rows.Length, metrics.Rows);
@@ -76,6 +84,9 @@ public sealed class BinaryMetricsTests
     {
         var safeOnly = BinaryMetrics.Of([false, false], [0.1, 0.2], 0.5);
         Assert.Equal((null, null, null, null, null), (safeOnly.Auroc, safeOnly.Auprc, safeOnly.Precision, safeOnly.Recall, safeOnly.F1));
+        Assert.Equal((null, null), (safeOnly.RecallAtFpr1, safeOnly.RecallAtFpr5));
+        Assert.Null(BinaryMetrics.Of([]).CalibrationError);
+        Assert.Null(BinaryMetrics.Of([true, false], [7.0, -1.0], 0).CalibrationError);
         Assert.Equal(0, safeOnly.FalsePositiveRate);
 
         var unsafeOnly = BinaryMetrics.Of([true], [0.9], 0.5);
@@ -106,6 +117,35 @@ public sealed class BinaryMetricsTests
     /// <summary>The definitions, written as they read.</summary>
     private static class BruteForce
     {
+        public static double? Rate(IEnumerable<ScoredRow> among, Func<ScoredRow, bool> hit) => among.Any() ? among.Average(row => hit(row) ? 1.0 : 0.0) : null;
+
+        public static double? F1(ScoredRow[] rows)
+        {
+            var (precision, recall) = (Rate(rows.Where(row => row.Flagged), row => row.IsUnsafe), Rate(rows.Where(row => row.IsUnsafe), row => row.Flagged));
+            return precision is null && recall is null ? null
+                : precision is null || recall is null || precision + recall == 0 ? 0
+                : 2 * precision * recall / (precision + recall);
+        }
+
+        public static double? RecallAtFpr(ScoredRow[] rows, double rate)
+        {
+            var (bad, good) = (rows.Where(row => row.IsUnsafe).ToList(), rows.Where(row => !row.IsUnsafe).ToList());
+            if (bad.Count == 0 || good.Count == 0)
+            {
+                return null;
+            }
+
+            // 2 flags nothing: scores are at most 1.
+            return rows.Select(row => row.Score).Append(2)
+                .Where(threshold => good.Count(row => row.Score >= threshold) <= (rate * good.Count) + 1e-12)
+                .Max(threshold => bad.Average(row => row.Score >= threshold ? 1.0 : 0.0));
+        }
+
+        public static double? CalibrationError(ScoredRow[] rows) => Enumerable.Range(0, 10)
+            .Select(bin => rows.Where(row => bin == 9 ? row.Score * 10 >= 9 : row.Score * 10 >= bin && row.Score * 10 < bin + 1).ToList())
+            .Where(inBin => inBin.Count > 0)
+            .Sum(inBin => (double)inBin.Count / rows.Length * Math.Abs(inBin.Average(row => row.Score) - inBin.Average(row => row.IsUnsafe ? 1.0 : 0.0)));
+
         public static double? Auroc(ScoredRow[] rows)
         {
             var pairs = rows.Where(row => row.IsUnsafe).SelectMany(_ => rows.Where(row => !row.IsUnsafe), (bad, good) => bad.Score.CompareTo(good.Score)).ToList();

@@ -117,7 +117,7 @@ internal static class ParquetRowReader
     };
 
     /// <summary>The cells of a column by row: one for a plain column (none: null), any number for a list.</summary>
-    private static async Task<List<object?>[]> CellsAsync(ParquetRowGroupReader group, DataField field, int count)
+    internal static async Task<List<object?>[]> CellsAsync(ParquetRowGroupReader group, DataField field, int count)
     {
         using var raw = await group.ReadRawColumnDataBaseAsync(field, CancellationToken.None).ConfigureAwait(false);
         var value = Values(raw, field);
@@ -148,6 +148,8 @@ internal static class ParquetRowReader
         RawColumnData<bool> flags => index => flags.Values[index],
         RawColumnData<int> numbers => index => numbers.Values[index],
         RawColumnData<long> numbers => index => numbers.Values[index],
+        RawColumnData<float> numbers => index => (double)numbers.Values[index],
+        RawColumnData<double> numbers => index => numbers.Values[index],
         _ => throw new SampleFileException($"the column \"{field.Path.FirstPart}\" holds {field.ClrType.Name}, which is not read here. Write it as text, true and false, or a list of texts."),
     };
 }
