@@ -139,6 +139,14 @@ internal sealed class ModelOptions(IBackendOptions? backend = null)
         };
     }
 
+    /// <summary>What of the options changes a verdict and is said by neither the guard nor its judging options.</summary>
+    public SortedDictionary<string, string> Settings(ParseResult parsed) => new(StringComparer.Ordinal)
+    {
+        ["imageLimit"] = ReadImageLimit(parsed).ToString(),
+        ["keyValues"] = parsed.GetValue(_keyValues) ?? "default",
+        ["maskedRows"] = parsed.GetValue(_maskedRows) ?? "default",
+    };
+
     /// <summary>The option that names a LoRA adapter.</summary>
     public static Option<string?> Adapter() => new("--adapter") { Description = "Folder of a LoRA adapter in PEFT's form that is added to the model's weights (docs/adapters.md).", HelpName = "DIR" };
 

@@ -15,7 +15,7 @@ public static class Evaluator
     /// <summary>Name of the file of metrics in the output folder.</summary>
     public const string MetricsFile = "metrics.json";
 
-    /// <summary>Folder below the output folder where the development rows' predictions lie.</summary>
+    /// <summary>Folder below the output folder where predictions of development files lie, each in a folder of its name.</summary>
     public const string DevelopmentFolder = "development";
 
     /// <summary>Judges every row of a labelled file and measures the answers. What was judged before, even by a run that was killed, is not judged again.</summary>
@@ -37,7 +37,7 @@ public static class Evaluator
             ? null
             : run.Threshold.IsOn(run.SamplesPath)
                 ? rows
-                : await JudgeAsync(run, path, Path.Combine(run.OutputFolder, DevelopmentFolder), judge, progress, cancellationToken).ConfigureAwait(false);
+                : await JudgeAsync(run, path, Path.Combine(run.OutputFolder, DevelopmentFolder, Path.GetFileName(path).Split('.')[0]), judge, progress, cancellationToken).ConfigureAwait(false);
         var result = Measure(run.Guard.Model, run.SamplesPath, rows, run.Threshold, development, run.Report) with { LastImage = run.LastImage };
         WriteReports(run.OutputFolder, result);
         return result;

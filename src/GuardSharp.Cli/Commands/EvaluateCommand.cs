@@ -91,7 +91,7 @@ internal static class EvaluateCommand
         await using (guard.ConfigureAwait(false))
         {
             using var progress = new ProgressLine(terminal, "rows", TimeProvider.System);
-            var evaluation = run(GuardIdentity.Of(guard, judgeOptions));
+            var evaluation = run(GuardIdentity.Of(guard, judgeOptions, model.Settings(parsed)));
             try
             {
                 return await Evaluator.RunAsync(evaluation, Judging.With(guard, judgeOptions), progress, cancellationToken).ConfigureAwait(false);

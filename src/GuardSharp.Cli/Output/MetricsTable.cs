@@ -36,10 +36,10 @@ internal static class MetricsTable
 
         console.Write(table);
         WriteMean(console, $"sources with at least {report.Options.MinRowsOfEachClass} rows of each class", report.MeanOverSources);
-        WriteMean(console, "languages", report.MeanOverLanguages);
-        WriteMean(console, "categories", report.MeanOverCategories);
+        WriteMean(console, "languages with rows of both classes", report.MeanOverLanguages);
+        WriteMean(console, "categories with rows of both classes", report.MeanOverCategories);
         WriteCard(console, report.Card);
-        foreach (var line in (string[])[.. result.Threshold is { } choice ? [Describe(choice)] : (string[])[], .. report.Notes])
+        foreach (var line in Notes(result))
         {
             console.WriteLine(line);
         }
@@ -106,6 +106,24 @@ internal static class MetricsTable
         }
     }
 
+    private static IEnumerable<string> Notes(EvaluationResult result)
+    {
+        if (result.Threshold is { } choice)
+        {
+            yield return Describe(choice);
+        }
+
+        if (result.LastImage)
+        {
+            yield return "of several images only the conversation's last one was put in";
+        }
+
+        foreach (var note in result.Report.Notes)
+        {
+            yield return note;
+        }
+    }
+
     private static string Describe(ThresholdChoice choice)
     {
         var rule = choice.Goal switch
@@ -119,9 +137,13 @@ internal static class MetricsTable
         return string.Create(CultureInfo.InvariantCulture, $"threshold {choice.Value:R} {rule}{there}{warning}");
     }
 
-    private static void WriteMean(IAnsiConsole console, string over, MeanReport mean) => console.WriteLine(string.Create(
-        CultureInfo.InvariantCulture,
-        $"mean over {mean.Groups.Count} {over}: AUROC {Number(mean.Auroc.Value)} {Ends(mean.Auroc.Interval)}, AUPRC {Number(mean.Auprc.Value)}, recall {Number(mean.Recall.Value)} {Ends(mean.Recall.Interval)}, F1 {Number(mean.F1.Value)} {Ends(mean.F1.Interval)}, FPR {Number(mean.FalsePositiveRate.Value)} {Ends(mean.FalsePositiveRate.Interval)}"));
+    private static void WriteMean(IAnsiConsole console, string over, MeanReport mean) => console.WriteLine(mean.Groups.Count == 0
+        ? $"no mean over {over}: there are none"
+        : string.Create(
+            CultureInfo.InvariantCulture,
+            $"mean over {mean.Groups.Count} {over}: AUROC {Described(mean.Auroc)}, AUPRC {Number(mean.Auprc.Value)}, recall {Described(mean.Recall)}, F1 {Described(mean.F1)}, FPR {Described(mean.FalsePositiveRate)}"));
+
+    private static string Described(Estimate estimate) => $"{Number(estimate.Value)} {Ends(estimate.Interval)}".TrimEnd();
 
     private static string Count(long rows) => rows.ToString("N0", CultureInfo.InvariantCulture);
 

@@ -38,8 +38,9 @@ public sealed record ThresholdChoice(double Value, ThresholdGoal Goal, double? T
     public static ThresholdChoice AtFpr(IReadOnlyList<JudgedSample> rows, double target)
     {
         var (levels, _, safe) = Levels(rows, "safe", row => !row.IsUnsafe);
-        // Levels come from the highest score down, so what they flag only grows.
-        var fitting = levels.TakeWhile(level => level.FlaggedSafe <= target * safe).ToList();
+        // Levels come from the highest score down, so what they flag only grows. 0.29 of 100 rows is 28.999... in a double.
+        var most = Math.Floor((target * safe) + 1e-9);
+        var fitting = levels.TakeWhile(level => level.FlaggedSafe <= most).ToList();
         return fitting.Count > 0
             ? new ThresholdChoice(fitting[^1].Score, ThresholdGoal.TargetFpr, target, MetricsAt(rows, fitting[^1].Score))
             : throw new GuardException(string.Create(CultureInfo.InvariantCulture,

@@ -114,7 +114,7 @@ public sealed class EvaluatorTests : IDisposable
         Assert.False(Directory.Exists(_folder["out"]));
     }
 
-    private EvaluationRun Run(string samples, string folder = "out") => new(samples, _folder[folder], new GuardIdentity("m", "p", 0.5)) { Report = _few };
+    private EvaluationRun Run(string samples, string folder = "out") => new(samples, _folder[folder], new GuardIdentity("m", "p", 0.5)) { Report = _few, RowsAtOnce = 64 };
 
     private static Task<IReadOnlyList<Prediction>> Oracle(IReadOnlyList<Conversation> conversations, CancellationToken token) => Answer(conversations, isUnsafe => isUnsafe ? 0.9 : 0.1);
 

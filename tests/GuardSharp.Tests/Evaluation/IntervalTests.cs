@@ -44,8 +44,8 @@ public sealed class IntervalTests
     [Fact]
     public void Bootstrap_intervals_hold_the_truth_in_about_95_of_100_samples()
     {
-        // The standard error of a coverage of .95 is .007 over 1,000 samples. GUARDSHARP_COVERAGE=ROWS,SAMPLES,RESAMPLES makes the table of docs/evaluation.md.
-        int[] sizes = [.. (Environment.GetEnvironmentVariable("GUARDSHARP_COVERAGE") ?? "300,1000,400").Split(',').Select(number => int.Parse(number, CultureInfo.InvariantCulture))];
+        // The standard error of a coverage of .95 is .01 over 500 samples. GUARDSHARP_COVERAGE=ROWS,SAMPLES,RESAMPLES makes the table of docs/evaluation.md.
+        int[] sizes = [.. (Environment.GetEnvironmentVariable("GUARDSHARP_COVERAGE") ?? "300,500,300").Split(',').Select(number => int.Parse(number, CultureInfo.InvariantCulture))];
         (string Name, Func<BinaryMetrics, double?> Of, double Truth)[] metrics =
             [("AUROC", draw => draw.Auroc, CoverageModel.Auroc), ("F1", draw => draw.F1, CoverageModel.F1), ("AUPRC", draw => draw.Auprc, CoverageModel.Auprc), ("recall at 5 % FPR", draw => draw.RecallAtFpr5, CoverageModel.RecallAtFpr5)];
         var held = new int[metrics.Length];
@@ -63,8 +63,8 @@ public sealed class IntervalTests
         {
             var coverage = held[metric] / (double)sizes[1];
             TestContext.Current.TestOutputHelper!.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{metrics[metric].Name}: {coverage:F4}"));
-            // A step of the recall curve at 5 % is coarse in small samples, so its interval is the widest off.
-            Assert.InRange(coverage, metric == 3 ? 0.88 : 0.92, 0.985);
+            // Average precision is too high in small samples, and higher in draws with repeated rows: its interval holds less than it says (docs/evaluation.md).
+            Assert.InRange(coverage, metrics[metric].Name == "AUPRC" ? 0.88 : 0.92, 0.985);
         }
     }
 

@@ -11,9 +11,11 @@ namespace GuardSharp.Tests.Evaluation;
 public sealed class ReportPropertyTests
 {
     private static readonly ReportOptions _few = new(Resamples: 20, MinRowsOfEachClass: 2);
+    private static readonly string[] _codes = ["S1", "S2", "S13", ""];
+    private static readonly string[] _languages = ["en", "de", "th", "unknown"];
 
     [Fact]
-    public void Any_small_set_of_rows_gives_JSON_without_a_number_that_is_none() => Samples.Sample(
+    public void Any_small_set_of_rows_gives_JSON_without_a_number_that_is_none() => _samples.Sample(
         rows =>
         {
             var result = new EvaluationResult("m", "rows.jsonl", MetricsReport.Of(rows, _few), rows) { Threshold = ThresholdChoice.Of(0.5) };
@@ -71,17 +73,18 @@ public sealed class ReportPropertyTests
     internal static JudgedSample Row(bool isUnsafe, string[] categories, double score, string language = "en", int images = 0, bool? flagged = null) => new(
         isUnsafe, categories, SampleTask.Prompt, language, "s", images, new Prediction(flagged ?? score >= 0.5, score, score >= 0.5 ? ["S1"] : [], new Dictionary<string, double> { ["S1"] = score, ["S2"] = score / 2 }));
 
-    private static readonly Gen<List<JudgedSample>> Samples = Gen.Select(
-        Gen.Bool, Gen.OneOfConst("S1", "S2", "S13", ""), Gen.OneOfConst(0, 0.25, 0.5, 0.5, 1), Gen.OneOfConst("en", "de", "th", "unknown"), Gen.Int[0, 7], Gen.OneOfConst("a", "b"), Gen.Bool)
-        .Select(cell => new JudgedSample(
-            cell.Item1,
-            cell.Item1 && cell.Item2.Length > 0 ? [cell.Item2] : [],
-            cell.Item7 ? SampleTask.Prompt : SampleTask.Response,
-            cell.Item4,
-            cell.Item6,
-            cell.Item5,
-            new Prediction(cell.Item3 >= 0.5, cell.Item3, cell.Item3 >= 0.5 && cell.Item2.Length > 0 ? [cell.Item2] : [], new Dictionary<string, double> { ["S1"] = cell.Item3 })))
+    private static readonly Gen<List<JudgedSample>> _samples = Gen.Select(Gen.Bool, Gen.Int[0, 3], Gen.Int[0, 4], Gen.Int[0, 3], Gen.Int[0, 7], Gen.Bool, Gen.Bool)
+        .Select(cell => Sample(cell.Item1, _codes[cell.Item2], cell.Item3 / 4.0, _languages[cell.Item4], cell.Item5, cell.Item6 ? "a" : "b", cell.Item7 ? SampleTask.Prompt : SampleTask.Response))
         .List[1, 12];
+
+    private static JudgedSample Sample(bool isUnsafe, string code, double score, string language, int images, string source, SampleTask task) => new(
+        isUnsafe,
+        isUnsafe && code.Length > 0 ? [code] : [],
+        task,
+        language,
+        source,
+        images,
+        new Prediction(score >= 0.5, score, score >= 0.5 && code.Length > 0 ? [code] : [], new Dictionary<string, double> { ["S1"] = score }));
 
     private static IEnumerable<double> Numbers(JsonElement element) => element.ValueKind switch
     {

@@ -21,7 +21,7 @@ internal static class ImportFile
         ".JSON" => ReadJson(path),
         ".JSONL" or ".GZ" => ReadLines(path),
         ".PARQUET" => ReadParquet(path),
-        var other => throw new SampleFileException($"{path}: published files are read as .csv, .json, .jsonl, .jsonl.gz or .parquet, not as \"{other}\". Name the file so."),
+        _ => throw new SampleFileException($"{path}: published files are read as .csv, .json, .jsonl, .jsonl.gz or .parquet, not as \"{Path.GetExtension(path)}\". Name the file so."),
     };
 
     private static IEnumerable<ImportRow> ReadCsv(string path)

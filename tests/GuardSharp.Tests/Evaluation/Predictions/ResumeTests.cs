@@ -79,11 +79,11 @@ public sealed class ResumeTests : IDisposable
         await Evaluator.RunAsync(run, Judge);
         var dev = WriteRows("dev.jsonl");
 
-        var chosen = await Evaluator.RunAsync(run with { Threshold = new ThresholdRequest(GuardSharp.Evaluation.Thresholds.ThresholdGoal.TargetFpr, 0.1, dev) }, Judge);
+        var chosen = await Evaluator.RunAsync(run with { Threshold = new ThresholdRequest(GuardSharp.Evaluation.Thresholds.ThresholdGoal.TargetFpr, 0.5, dev) }, Judge);
 
         Assert.Equal(2 * Count, _judged);
         Assert.Equal("dev.jsonl", chosen.Threshold!.DevelopmentFile);
-        Assert.True(File.Exists(Path.Combine(run.OutputFolder, Evaluator.DevelopmentFolder, Evaluator.PredictionsFile)));
+        Assert.True(File.Exists(Path.Combine(run.OutputFolder, Evaluator.DevelopmentFolder, "dev", Evaluator.PredictionsFile)));
         await Evaluator.RunAsync(run with { Threshold = new ThresholdRequest(GuardSharp.Evaluation.Thresholds.ThresholdGoal.BestF1, 0, dev) }, Judge);
         Assert.Equal(2 * Count, _judged);
     }
