@@ -14,6 +14,7 @@ public static class KnownDefences
         ("decode", argument => argument.IsEmpty ? new DecodeDefence() : null),
         ("pieces[:CHARACTERS 40-10000, default 200]", argument => argument.Number(200, 40, 10_000) is { } letters ? new PiecesDefence(letters) : null),
         ("erase[:WORDS 1-100, default 20]", argument => argument.Number(20, 1, 100) is { } words ? new EraseDefence(words) : null),
+        ("perplexity[:NATS 1-10, default 3.5]", argument => argument.Real(PerplexityDefence.DefaultLimit, 1, 10) is { } limit ? new PerplexityDefence(limit) : null),
         ("both", argument => argument.IsEmpty ? new BothDefence() : null),
     ];
 
@@ -45,6 +46,10 @@ public static class KnownDefences
 
         public int? Number(int fallback, int least, int most) => Text is null ? fallback
             : int.TryParse(Text, NumberStyles.None, CultureInfo.InvariantCulture, out var value) && value >= least && value <= most ? value
+            : null;
+
+        public double? Real(double fallback, double least, double most) => Text is null ? fallback
+            : double.TryParse(Text, NumberStyles.AllowDecimalPoint, CultureInfo.InvariantCulture, out var value) && value >= least && value <= most ? value
             : null;
 
         public ResizeJitterDefence? Jitter()

@@ -37,13 +37,13 @@ internal static class TextFolding
 
     private static List<Rune> Visible(List<Rune> runes)
     {
-        var hasRightToLeft = runes.Exists(InvisibleCharacters.IsRightToLeft);
+        var traits = InvisibleCharacters.TraitsOf(runes);
         var visible = new List<Rune>(runes.Count);
         var marks = 0;
         foreach (var rune in runes)
         {
             Rune? before = visible.Count > 0 ? visible[^1] : null;
-            if (!InvisibleCharacters.IsNeedless(rune, before, marks, hasRightToLeft))
+            if (!InvisibleCharacters.IsNeedless(rune, before, marks, traits))
             {
                 marks = InvisibleCharacters.IsMark(rune) ? marks + 1 : 0;
                 visible.Add(rune);

@@ -101,6 +101,8 @@ public sealed class DefendedGuardTests
     [InlineData("resize-jitter:5,17", "resize-jitter:5,17")]
     [InlineData("normalise", "normalise")]
     [InlineData("decode", "decode")]
+    [InlineData("perplexity", "perplexity:3.5")]
+    [InlineData("perplexity:4", "perplexity:4")]
     [InlineData("pieces", "pieces:200")]
     [InlineData("erase:5", "erase:5")]
     public void A_defence_is_named_with_its_argument(string text, string name)
@@ -123,6 +125,8 @@ public sealed class DefendedGuardTests
     [InlineData("resize-jitter:3,")]
     [InlineData("resize-jitter:3,-1")]
     [InlineData("normalise:2")]
+    [InlineData("perplexity:0")]
+    [InlineData("perplexity:NaN")]
     public void What_is_no_defence_is_refused_with_the_forms_that_are(string text)
     {
         Assert.Matches("Known are|Its form is", Assert.Throws<GuardException>(() => KnownDefences.Parse(text)).Message);

@@ -29,6 +29,8 @@ public sealed class TextFoldingTests
     [InlineData("b\u200Bo\u200Bm\u2060b\uFEFF", "bomb")]
     [InlineData("\u200Bbo\u00ADm\u200Db", "bomb")]
     [InlineData("\u202Ebmob\u202C", "bmob")]
+    [InlineData("ब\u200Bम कै\u200Bसे", "बम कैसे")]
+    [InlineData("ร\u200Bะ\u200Bเบ\u200Bิ\u200Bด", "ระเบิด")]
     [InlineData("b\u0336o\u0336m\u0336b\u0336", "bomb")]
     [InlineData("b\u0300\u0301\u0302\u0303\u0304omb", "b\u0300\u0301omb")]
     [InlineData("ｂｏｍｂ　１", "bomb 1")]

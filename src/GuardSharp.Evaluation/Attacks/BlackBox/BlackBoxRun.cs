@@ -42,9 +42,9 @@ internal sealed class BlackBoxRun(IGuard guard, ClassifyOptions options, AttackF
     /// <returns>By attack: how many rows it was not applied to, because it changes nothing in them or they became longer than the model's context.</returns>
     /// <exception cref="GuardException">A row cannot be judged.</exception>
     public async Task<IReadOnlyDictionary<string, int>> RunAsync(
-        IReadOnlyList<Sample> samples, IReadOnlyList<IBlackBoxAttack> attacks, ulong seed, IProgress<RowProgress>? progress, CancellationToken cancellationToken)
+        IReadOnlyList<Sample> samples, IReadOnlyList<RowAttack> attacks, ulong seed, IProgress<RowProgress>? progress, CancellationToken cancellationToken)
     {
-        var left = attacks.ToDictionary(attack => attack.Name, _ => 0);
+        var left = attacks.ToDictionary(attack => attack.Setting, _ => 0);
         var done = 0;
         foreach (var chunk in samples.Chunk(RowsAtOnce))
         {
@@ -75,11 +75,11 @@ internal sealed class BlackBoxRun(IGuard guard, ClassifyOptions options, AttackF
     }
 
     private async Task AttackAsync(
-        Sample[] chunk, IBlackBoxAttack attack, ulong seed, Dictionary<string, Verdict> before, Dictionary<string, int> left, CancellationToken cancellationToken)
+        Sample[] chunk, RowAttack attack, ulong seed, Dictionary<string, Verdict> before, Dictionary<string, int> left, CancellationToken cancellationToken)
     {
-        var attacked = chunk.Where(sample => folder.Find(attack.Name, sample.Id) is null)
-            .Select(sample => (Sample: sample, Conversation: attack.Apply(sample.Conversation, (int)(SeedOf(seed, sample.Id) >> 33)))).ToList();
-        left[attack.Name] += attacked.Count(row => row.Conversation is null);
+        var attacked = chunk.Where(sample => folder.Find(attack.Setting, sample.Id) is null)
+            .Select(sample => (Sample: sample, Conversation: attack.Apply(sample, (int)(SeedOf(seed, sample.Id) >> 33)))).ToList();
+        left[attack.Setting] += attacked.Count(row => row.Conversation is null);
         attacked.RemoveAll(row => row.Conversation is null);
         var after = await JudgeAsync([.. attacked.Select(row => row.Conversation!)], cancellationToken).ConfigureAwait(false);
         await JudgeBeforeAsync(attacked.Where((_, i) => after[i] is not null).Select(row => row.Sample), before, cancellationToken).ConfigureAwait(false);
@@ -91,7 +91,7 @@ internal sealed class BlackBoxRun(IGuard guard, ClassifyOptions options, AttackF
             }
             else
             {
-                left[attack.Name]++;
+                left[attack.Setting]++;
             }
         }
     }
@@ -121,10 +121,10 @@ internal sealed class BlackBoxRun(IGuard guard, ClassifyOptions options, AttackF
             }
         })).ConfigureAwait(false);
 
-    private AttackResult ResultOf(IBlackBoxAttack attack, Sample sample, Conversation attacked, Verdict before, Verdict after) => new()
+    private AttackResult ResultOf(RowAttack attack, Sample sample, Conversation attacked, Verdict before, Verdict after) => new()
     {
         Id = sample.Id,
-        Setting = attack.Name,
+        Setting = attack.Setting,
         Task = sample.Task == SampleTask.Prompt ? "prompt" : "response",
         Before = before.UnsafeProbability,
         SafeBefore = !before.Unsafe,
@@ -132,7 +132,7 @@ internal sealed class BlackBoxRun(IGuard guard, ClassifyOptions options, AttackF
         SafeAfter = !after.Unsafe,
         Queries = 1,
         OriginalPicture = WritePicture(sample, "original", sample.Conversation),
-        AttackedPicture = WritePicture(sample, attack.Name, attacked),
+        AttackedPicture = WritePicture(sample, attack.Setting, attacked),
     };
 
     // The file of the last picture, byte for byte what was judged.

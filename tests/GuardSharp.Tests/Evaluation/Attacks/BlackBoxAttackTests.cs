@@ -102,7 +102,7 @@ public sealed class BlackBoxAttackTests : IDisposable
         // Blind to whatever is long: the carrier succeeds, leetspeak does not.
         await using var guard = new ScriptedGuard((conversation, _, _) =>
             Task.FromResult(ScriptedGuard.Verdict(Interlocked.Increment(ref asked) > 0 && Last(conversation).Length > 500 ? 0.1 : 0.8)));
-        IBlackBoxAttack[] attacks = [BlackBoxAttacks.Find("carrier")!, BlackBoxAttacks.Find("leetspeak")!];
+        RowAttack[] attacks = [RowAttack.Of(BlackBoxAttacks.Find("carrier")!), RowAttack.Of(BlackBoxAttacks.Find("leetspeak")!)];
         async Task<AttackSummary> RunAsync(string name, int count)
         {
             using var folder = AttackFolder.Open(_folder[name], new AttackSummary("black-box", "m", "rows.jsonl", 0.5, new Dictionary<string, string>(), []));
@@ -130,11 +130,36 @@ public sealed class BlackBoxAttackTests : IDisposable
         {
             await using var guard = new ScriptedGuard((conversation, _, _) => Last(conversation).Length > 500 ? throw error : Task.FromResult(ScriptedGuard.Verdict()));
             using var folder = AttackFolder.Open(_folder[name], new AttackSummary("carrier", "m", "rows.jsonl", 0.5, new Dictionary<string, string>(), []));
-            return (await new BlackBoxRun(guard, new ClassifyOptions(), folder).RunAsync(rows, [BlackBoxAttacks.Find("carrier")!], 1, null, TestContext.Current.CancellationToken))["carrier"];
+            return (await new BlackBoxRun(guard, new ClassifyOptions(), folder).RunAsync(rows, [RowAttack.Of(BlackBoxAttacks.Find("carrier")!)], 1, null, TestContext.Current.CancellationToken))["carrier"];
         }
 
         Assert.Equal(2, await LeftAsync("long", new ContextOverflowException(9, 8)));
         await Assert.ThrowsAsync<QueueFullException>(() => LeftAsync("full", new QueueFullException(1)));
+    }
+
+    [Fact]
+    public void What_an_attack_found_is_replayed_letter_by_letter_and_byte_by_byte()
+    {
+        var png = ImageEncoder.Png(Pictures.Noise(40, 30, 2));
+        using (var folder = AttackFolder.Open(_folder["found"], new AttackSummary("any", "m@0", "rows.jsonl", 0.5, new Dictionary<string, string>(), [])))
+        {
+            AttackResult Result(string id, string setting) => new() { Id = id, Setting = setting, Task = "prompt", Before = 1, SafeBefore = false, After = 0, SafeAfter = true };
+            folder.Add(Result("p", "epsilon 8/255") with { AttackedPicture = folder.WritePicture("p.png", png) });
+            folder.Add(Result("t", "suffix on the prompt") with { Text = " ! ! glad" });
+            folder.Add(Result("t", "suffix after the response") with { Text = "sorry" });
+            folder.Finish();
+        }
+
+        var replay = Replay.Of(_folder["found"]);
+        Assert.Equal(["p", "t"], replay.Ids.Order());
+        var picture = new Sample("", _picture) { Id = "p", Task = SampleTask.Prompt, Unsafe = true, Categories = [], Language = "en", Source = "x" };
+        var text = new Sample("", new Conversation([Turn.User("ask "), Turn.Assistant("tell")])) { Id = "t", Task = SampleTask.Response, Unsafe = true, Categories = [], Language = "en", Source = "x" };
+        Conversation? Replayed(string setting, Sample sample) => replay.Attacks.Single(attack => attack.Setting == setting).Apply(sample, 1);
+        Assert.Equal(png, ((ImagePart)Replayed("epsilon 8/255", picture)!.Turns[0].Parts[0]).Data.ToArray());
+        Assert.Equal(new TextPart("what is this?"), Replayed("epsilon 8/255", picture)!.Turns[0].Parts[1]);
+        Assert.Equal("ask ! ! glad|tell", Show(Replayed("suffix on the prompt", text)!));
+        Assert.Equal("ask |tellsorry", Show(Replayed("suffix after the response", text)!));
+        Assert.Null(Replayed("epsilon 8/255", text));
     }
 
     private static Conversation Apply(string name) => BlackBoxAttacks.Find(name)!.Apply(_prompt, 1)!;
