@@ -29,8 +29,8 @@ internal sealed class LetterModelTrainer
         }
     }
 
-    /// <summary>The tables as they are stored, before they are packed.</summary>
-    public byte[] ToBytes() => [.. ((int[][])[_runs, _totals, _kinds]).SelectMany(table => table.Select(LetterModel.Quantise))];
+    /// <summary>The model as the library would read it.</summary>
+    public LetterModel ToModel() => new(Stored(_runs), Stored(_totals), Stored(_kinds));
 
     /// <summary>The tables packed, as the library holds them.</summary>
     public byte[] Pack()
@@ -38,9 +38,14 @@ internal sealed class LetterModelTrainer
         using var buffer = new MemoryStream();
         using (var stream = new GZipStream(buffer, CompressionLevel.SmallestSize))
         {
-            stream.Write(ToBytes());
+            foreach (var table in (int[][])[_runs, _totals, _kinds])
+            {
+                stream.Write(Stored(table));
+            }
         }
 
         return buffer.ToArray();
     }
+
+    private static byte[] Stored(int[] counts) => Array.ConvertAll(counts, LetterModel.Quantise);
 }
