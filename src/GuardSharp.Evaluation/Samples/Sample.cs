@@ -49,4 +49,15 @@ public sealed class Sample
 
     /// <summary>What is judged, its images loaded but not decoded.</summary>
     public Conversation Conversation { get; }
+
+    /// <summary>The same row about another conversation.</summary>
+    internal Sample With(Conversation conversation) => new(Place, conversation)
+    {
+        Id = Id,
+        Task = Task,
+        Unsafe = Unsafe,
+        Categories = Categories,
+        Language = Language,
+        Source = Source,
+    };
 }

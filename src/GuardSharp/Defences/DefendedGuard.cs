@@ -64,13 +64,13 @@ public sealed class DefendedGuard : IGuard
     {
         if (!conversation.Turns.Any(turn => turn.Parts.Any(part => part is ImagePart)))
         {
-            return ViewsOf(conversation, cancellationToken);
+            return Look(conversation, cancellationToken);
         }
 
         await _pictures.WaitAsync(cancellationToken).ConfigureAwait(false);
         try
         {
-            return await Task.Run(() => ViewsOf(conversation, cancellationToken), cancellationToken).ConfigureAwait(false);
+            return await Task.Run(() => Look(conversation, cancellationToken), cancellationToken).ConfigureAwait(false);
         }
         finally
         {
@@ -78,10 +78,13 @@ public sealed class DefendedGuard : IGuard
         }
     }
 
-    private List<View> ViewsOf(Conversation conversation, CancellationToken cancellationToken)
+    private List<View> Look(Conversation conversation, CancellationToken cancellationToken) => ViewsOf(_defences, conversation, cancellationToken);
+
+    /// <summary>The views that defences make of a conversation, each defence looking at those of the ones before it as well.</summary>
+    internal static List<View> ViewsOf(IReadOnlyList<IDefence> defences, Conversation conversation, CancellationToken cancellationToken)
     {
         var views = new List<View> { new(conversation, "") };
-        foreach (var defence in _defences)
+        foreach (var defence in defences)
         {
             foreach (var view in views.ToArray())
             {
@@ -122,5 +125,8 @@ public sealed class DefendedGuard : IGuard
         return hash < 0 ? model + names : model.Insert(hash, names);
     }
 
-    private sealed record View(Conversation Conversation, string Defence);
+    /// <summary>A conversation as defences see it.</summary>
+    /// <param name="Conversation">What is judged.</param>
+    /// <param name="Defence">The names of the defences that made it.</param>
+    internal sealed record View(Conversation Conversation, string Defence);
 }
