@@ -12,7 +12,7 @@ internal sealed class Replay
     private Replay(string folder, AttackSummary summary, IReadOnlyList<AttackResult> results)
     {
         (_folder, Summary) = (folder, summary);
-        Ids = [.. results.Select(result => result.Id)];
+        Ids = results.Select(result => result.Id).ToHashSet();
         Attacks =
         [
             .. results.GroupBy(result => result.Setting).Select(setting =>
