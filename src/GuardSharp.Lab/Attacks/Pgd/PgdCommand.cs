@@ -27,6 +27,7 @@ internal sealed class PgdCommand
     private readonly Option<bool> _universal = new("--universal") { Description = "One perturbation for all pictures: found on some rows, reported on the others." };
     private readonly Option<string> _heldOut = new("--held-out") { Description = "With --universal: share of the rows that the perturbation is not found on.", HelpName = "SHARE", DefaultValueFactory = _ => "0.5" };
     private readonly Option<bool> _typeset = new("--typeset") { Description = "Rows without a picture: typeset the user's last message as one." };
+    private readonly Option<bool> _adaptive = new("--adaptive") { Description = "Follow the gradients through the looks of --defence as well, as an attacker does who knows of them." };
     private readonly Option<string?> _device = new("--device") { Description = "Where gradients are computed: cpu (default), cuda or cuda:N. The guard that is asked runs on the processor.", HelpName = "NAME" };
     private readonly Option<bool> _json = new("--json") { Description = $"Print {AttackFolder.SummaryFile} in place of the table." };
     private readonly ModelOptions _model = new();
@@ -42,7 +43,7 @@ internal sealed class PgdCommand
         var command = new Command("pgd", "Changes pictures within a bound until the guard says safe (white box, projected gradient descent), and reports how often that succeeds.");
         foreach (var option in (Option[])[
             pgd._data, pgd._output, pgd._epsilon, pgd._steps, pgd._stepSize, pgd._randomStart, pgd._restarts, pgd._seed, pgd._task, pgd._limit,
-            pgd._independent, pgd._fullBudget, pgd._universal, pgd._heldOut, pgd._typeset, pgd._device, pgd._json])
+            pgd._independent, pgd._fullBudget, pgd._universal, pgd._heldOut, pgd._typeset, pgd._adaptive, pgd._device, pgd._json])
         {
             command.Add(option);
         }
@@ -68,6 +69,12 @@ internal sealed class PgdCommand
 
         // A wrong defence is told before a model is loaded.
         _defences.Read(parsed);
+        var known = parsed.GetValue(_adaptive) ? _defences.Read(parsed) : [];
+        if (parsed.GetValue(_adaptive) && (known.Count == 0 || parsed.GetValue(_universal)))
+        {
+            throw new GuardException("--adaptive follows gradients through --defence NAME, picture by picture: name a defence, and leave --universal out.");
+        }
+
         // Without caches a picture gets the same verdict in all its digits whenever it is asked about.
         var guard = GuardClassifier.Load(_model.Folder(parsed), guardOptions with { ConversationCacheBytes = 0, ImageCacheBytes = 0 });
         var judge = _defences.Around(parsed, () => guard);
@@ -85,7 +92,7 @@ internal sealed class PgdCommand
             var samples = Choose(rows, typeset, guard.Capabilities.MaxImages, progress);
             var run = new AttackSummary("pgd", judge.Capabilities.Model, Path.GetFileName(rows.Path), judging.Threshold ?? guard.Capabilities.Threshold, Settings(parsed, options, judging), []);
             using var folder = AttackFolder.Open(parsed.GetValue(_output)!, run);
-            Attack(parsed, new PgdRoom(guard, judge, judging, network, folder), options, epsilons)(samples, progress, cancellation);
+            Attack(parsed, new PgdRoom(guard, judge, judging, network, folder) { Known = known }, options, epsilons)(samples, progress, cancellation);
             progress.Dispose();
             Print(folder.Finish(), parsed.GetValue(_json));
         }
@@ -152,6 +159,11 @@ internal sealed class PgdCommand
             ["limit"] = parsed.GetValue(_limit)?.ToString(CultureInfo.InvariantCulture) ?? "all",
             ["typeset"] = parsed.GetValue(_typeset).ToString(),
         };
+        if (parsed.GetValue(_adaptive))
+        {
+            settings["adaptive"] = "True";
+        }
+
         if (parsed.GetValue(_universal))
         {
             settings["held-out"] = parsed.GetValue(_heldOut)!;

@@ -1,4 +1,5 @@
 using GuardSharp.Conversations;
+using GuardSharp.Defences;
 using GuardSharp.Evaluation.Attacks;
 using GuardSharp.Evaluation.Samples;
 using GuardSharp.Policies;
@@ -13,6 +14,9 @@ namespace GuardSharp.Lab.Attacks.Pgd;
 /// <param name="Folder">Where results go.</param>
 internal sealed record PgdRoom(GuardClassifier Guard, IGuard Judge, ClassifyOptions Options, AttackNetwork Network, AttackFolder Folder)
 {
+    /// <summary>Defences whose looks the attacker follows with his gradients; empty: he follows the guard alone, and tries what comes of it on the judge.</summary>
+    public IReadOnlyList<IDefence> Known { get; init; } = [];
+
     /// <summary>P(unsafe) from which on a verdict is unsafe.</summary>
     public double Threshold => Options.Threshold ?? Judge.Capabilities.Threshold;
 

@@ -7,7 +7,7 @@ namespace GuardSharp.Lab.Attacks.Pgd;
 /// <summary>Attacks rows one after the other, each with a rising epsilon. What the folder holds already is not done again.</summary>
 internal sealed class PgdRun(PgdRoom room, PgdOptions options, IReadOnlyList<Epsilon> epsilons)
 {
-    private readonly PgdSearch _search = new(room.Network, options, room.Threshold);
+    private readonly PgdSearch _search = new(new PgdLooks(room, room.Known), options, room.Threshold);
 
     /// <summary>Attacks all rows.</summary>
     public void Run(IReadOnlyList<Sample> rows, IProgress<RowProgress> progress, CancellationToken cancellation)

@@ -20,10 +20,10 @@ internal sealed record PgdOutcome(PgdSolution Solution, IReadOnlyList<double> Cu
 /// x(k+1) = clip(x(k) - step * sign(gradient of logit(unsafe) - logit(safe)), clean - epsilon, clean + epsilon; 0, 255), x [3, H, W] in levels. The gradient is taken
 /// at the picture rounded to 8 bits, and rounding passes it on, so the network sees what a file would hold.
 /// </remarks>
-/// <param name="network">The network.</param>
+/// <param name="looks">What the attacker sees.</param>
 /// <param name="options">How to search.</param>
 /// <param name="threshold">P(unsafe) below which the guard is worth asking.</param>
-internal sealed class PgdSearch(AttackNetwork network, PgdOptions options, double threshold)
+internal sealed class PgdSearch(PgdLooks looks, PgdOptions options, double threshold)
 {
     /// <summary>Attacks a row within an epsilon.</summary>
     /// <param name="target">The row.</param>
@@ -52,9 +52,8 @@ internal sealed class PgdSearch(AttackNetwork network, PgdOptions options, doubl
         {
             cancellation.ThrowIfCancellationRequested();
             var isLast = step == options.Steps;
-            var tiles = target.Maps.Zip(pictures, (map, picture) => map.Forward(picture)).ToList();
-            var (margin, gradients) = network.Judge(target.Question, tiles, gradients: !isLast);
-            view.See(pictures, target.Question.Probability(margin));
+            var (probability, gradients) = looks.See(target, pictures, gradients: !isLast, cancellation);
+            view.See(pictures, probability);
             if (!options.FullBudget && view.Lowest < threshold && view.AskAboutLowest())
             {
                 return;
@@ -62,7 +61,7 @@ internal sealed class PgdSearch(AttackNetwork network, PgdOptions options, doubl
 
             for (var i = 0; i < pictures.Length && !isLast; i++)
             {
-                Step(pictures[i], target.Clean[i], target.Maps[i].Backward(gradients[i], pictures[i].Width, pictures[i].Height), epsilon);
+                Step(pictures[i], target.Clean[i], gradients[i], epsilon);
             }
         }
     }
