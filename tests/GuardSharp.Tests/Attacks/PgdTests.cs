@@ -156,6 +156,19 @@ public sealed class PgdTests(TestModel model) : IDisposable
         return flat.Pixels.Zip(after.Pixels).Index().Where(entry => entry.Index % 4 != 3).Max(entry => Math.Abs(entry.Item.First - entry.Item.Second));
     }
 
+    [Fact]
+    public async Task An_attacker_who_knows_of_a_defence_sees_what_the_defended_guard_says()
+    {
+        var data = _files.Typeset();
+        var run = await AttackAsync(data, "adaptive", "--epsilon", "24", "--steps", "6", "--limit", "2", "--defence", "bits:2", "--defence", "resize-jitter:1", "--adaptive", "--json");
+        Assert.Contains("+bits:2+resize-jitter:1@", run.Json().GetProperty("model").GetString());
+        var (_, results) = AttackFolder.Read(_files["adaptive"]);
+        Assert.Contains(results, result => result.Curve.Count > 1 && result.Curve[^1] < result.Curve[0]);
+        // The worst of four looks, by torch and by the guard.
+        Assert.All(results.Where(result => result.Curve.Count > 1), result => Assert.Equal(result.Curve.Min(), result.After, BackendTolerance));
+        (await RunAsync(data, "alone", "--adaptive")).IsRefused("name a defence");
+    }
+
     private Task<CommandLineRun> RunAsync(string data, string output, params string[] options) =>
         CommandLineRun.OfLabAsync(["attack", "pgd", "--data", data, "--output", _files[output], "--threads", "1", .. options]);
 
