@@ -1,5 +1,4 @@
 using GuardSharp.Defences;
-using GuardSharp.Evaluation.Samples;
 using GuardSharp.Imaging;
 using GuardSharp.Lab.Attacks.Pixels;
 
@@ -28,7 +27,7 @@ internal sealed class PgdLooks(PgdRoom room, IReadOnlyList<IDefence> defences)
             return (worst, sum);
         }
 
-        var attacked = target.With([.. pictures.Select(picture => PictureFiles.Png(picture.Round()))]);
+        var attacked = target.With([.. pictures.Select(picture => ImageEncoder.Png(picture.Round()))]);
         foreach (var view in DefendedGuard.ViewsOf(defences, attacked, cancellation))
         {
             var look = room.Prepare(target.Sample.With(view.Conversation));
