@@ -1,3 +1,4 @@
+using GuardSharp.Evaluation.Html;
 using GuardSharp.Evaluation.Predictions;
 using GuardSharp.Evaluation.Reports;
 using GuardSharp.Evaluation.Thresholds;
@@ -27,6 +28,9 @@ public sealed record EvaluationRun(string SamplesPath, string OutputFolder, Guar
     /// library then gives the same bits in every run; rows that are judged together may differ in the last digits.
     /// </summary>
     public int RowsAtOnce { get; init; } = 1;
+
+    /// <summary>What report.html shows.</summary>
+    public PageOptions Page { get; init; } = new();
 }
 
 /// <summary>How a threshold is to be found.</summary>

@@ -1,4 +1,5 @@
 using System.Text.Json;
+using GuardSharp.Evaluation.Html;
 using GuardSharp.Evaluation.Predictions;
 using GuardSharp.Evaluation.Reports;
 using GuardSharp.Evaluation.Samples;
@@ -6,7 +7,7 @@ using GuardSharp.Evaluation.Thresholds;
 
 namespace GuardSharp.Evaluation;
 
-/// <summary>A labelled file in, predictions.jsonl and metrics.json out.</summary>
+/// <summary>A labelled file in, predictions.jsonl, metrics.json and report.html out.</summary>
 public static class Evaluator
 {
     /// <summary>Name of the file of predictions in the output folder.</summary>
@@ -32,6 +33,8 @@ public static class Evaluator
             throw new GuardException($"{run.RowsAtOnce} rows at once: it must be from 1 to 4096.");
         }
 
+        run.Page.Check();
+
         var rows = await JudgeAsync(run, run.SamplesPath, run.OutputFolder, judge, progress, cancellationToken).ConfigureAwait(false);
         IReadOnlyList<JudgedSample>? development = run.Threshold is not { DevelopmentPath: { } path }
             ? null
@@ -39,7 +42,8 @@ public static class Evaluator
                 ? rows
                 : await JudgeAsync(run, path, Path.Combine(run.OutputFolder, DevelopmentFolder, Path.GetFileName(path).Split('.')[0]), judge, progress, cancellationToken).ConfigureAwait(false);
         var result = Measure(run.Guard.Model, run.SamplesPath, rows, run.Threshold, development, run.Report) with { LastImage = run.LastImage };
-        WriteReports(run.OutputFolder, result);
+        WriteMetrics(run.OutputFolder, result);
+        EvaluationReport.Write(Path.Combine(run.OutputFolder, EvaluationReport.File), result, new ReportFacts(TimeProvider.System.GetUtcNow()) { Guard = run.Guard, Page = run.Page });
         return result;
     }
 
@@ -66,8 +70,8 @@ public static class Evaluator
     /// <exception cref="GuardException">The folder's run.json is damaged.</exception>
     public static string? SamplesOf(string outputFolder) => RunFile.SamplesOf(outputFolder);
 
-    /// <summary>Writes what a result is read in; every file appears whole or not at all.</summary>
-    internal static void WriteReports(string folder, EvaluationResult result)
+    /// <summary>Writes the numbers; the file appears whole or not at all.</summary>
+    internal static void WriteMetrics(string folder, EvaluationResult result)
     {
         using var file = new PendingFile(Path.Combine(folder, MetricsFile));
         using (var json = new Utf8JsonWriter(file.Stream, new JsonWriterOptions { Indented = true }))
@@ -96,7 +100,7 @@ public static class Evaluator
         {
             if (run.Fresh)
             {
-                PredictionRun.Clear(folder, MetricsFile);
+                PredictionRun.Clear(folder, MetricsFile, EvaluationReport.File);
             }
 
             var file = RunFile.Of(samplesPath, run.Guard, run.LastImage, cancellationToken);

@@ -2,12 +2,13 @@ using System.CommandLine;
 using GuardSharp.Cli.Output;
 using GuardSharp.CommandLine;
 using GuardSharp.Evaluation;
+using GuardSharp.Evaluation.Html;
 using GuardSharp.Evaluation.Predictions;
 using GuardSharp.Evaluation.Reports;
 
 namespace GuardSharp.Cli.Commands;
 
-/// <summary><c>evaluate</c>: a labelled file to predictions.jsonl and metrics.json.</summary>
+/// <summary><c>evaluate</c>: a labelled file to predictions.jsonl, metrics.json and report.html.</summary>
 internal static class EvaluateCommand
 {
     /// <summary>Builds the command.</summary>
@@ -16,7 +17,7 @@ internal static class EvaluateCommand
         var command = new Command("evaluate", "Judges a labelled file and measures the verdicts. Goes on where it stopped, after a kill too. Exit code 1 below --min-auroc.");
         var samples = new Argument<string?>("file") { Arity = ArgumentArity.ZeroOrOne, Description = "Labelled rows, plain or gzip, or Parquet: {\"id\",\"messages\",\"unsafe\",\"categories\",\"language\",\"source\"}.", HelpName = "FILE.jsonl[.gz]" };
         var data = new Option<string?>("--data") { Description = "The same file, as an option.", HelpName = "FILE" };
-        var output = new Option<string?>("--output") { Description = $"Folder for {Evaluator.PredictionsFile} and {Evaluator.MetricsFile}. A run of the same guard over the same rows goes on there.", HelpName = "DIR" };
+        var output = new Option<string?>("--output") { Description = $"Folder for {Evaluator.PredictionsFile}, {Evaluator.MetricsFile} and {EvaluationReport.File}. A run of the same guard over the same rows goes on there.", HelpName = "DIR" };
         var fresh = new Option<bool>("--fresh") { Description = "Begin anew in a folder that holds a run." };
         var predictions = new Option<string?>("--predictions") { Description = "Measure predictions made before; no model is loaded.", HelpName = "FILE.jsonl" };
         var lastImage = new Option<bool>("--last-image") { Description = "Of several images put in only the conversation's last one, as the Llama Guard 4 card measured Llama Guard 3 Vision." };
@@ -29,7 +30,7 @@ internal static class EvaluateCommand
             command.Add(option);
         }
 
-        var (thresholds, report, model) = (new ThresholdOptions().AddTo(command), new ReportOptionSet().AddTo(command), new ModelOptions().AddTo(command, judging: true));
+        var (thresholds, report, page, model) = (new ThresholdOptions().AddTo(command), new ReportOptionSet().AddTo(command), new PageOptionSet().AddTo(command), new ModelOptions().AddTo(command, judging: true));
         var defences = new DefenceOptions().AddTo(command);
         command.Add(EvaluateCompareCommand.Create(terminal));
         command.SetAction(async (parsed, cancellationToken) =>
@@ -55,8 +56,10 @@ internal static class EvaluateCommand
                         LastImage = parsed.GetValue(lastImage),
                         Fresh = parsed.GetValue(fresh),
                         RowsAtOnce = parsed.GetValue(batch),
+                        Page = page.Read(parsed),
                     },
                     cancellationToken).ConfigureAwait(false);
+            page.WriteReport(parsed, result);
             var code = least is { } limit ? Compare(result.Report, limit) : ExitCode.Done;
             if (parsed.GetValue(json))
             {

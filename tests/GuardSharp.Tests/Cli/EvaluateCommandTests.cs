@@ -9,12 +9,12 @@ public sealed class EvaluateCommandTests(TestModel model) : IDisposable
     public void Dispose() => _folder.Dispose();
 
     [Fact]
-    public async Task A_labelled_file_gives_both_files_and_a_table()
+    public async Task A_labelled_file_gives_its_files_and_a_table()
     {
         var run = await CommandLineRun.OfAsync("evaluate", Rows(), "--output", _folder["out"], "--resamples", "50", "--model", model.Folder);
         Assert.Equal((0, ""), (run.Code, run.Error));
         Assert.Contains("all rows", run.Out);
-        Assert.Equal(["metrics.json", "predictions.jsonl", "run.json", "timings.jsonl"], Directory.GetFiles(_folder["out"]).Select(Path.GetFileName).Order());
+        Assert.Equal(["metrics.json", "predictions.jsonl", "report.html", "run.json", "timings.jsonl"], Directory.GetFiles(_folder["out"]).Select(Path.GetFileName).Order());
         Assert.Equal(12, File.ReadLines(Path.Combine(_folder["out"], "predictions.jsonl")).Count());
 
         // The metrics of the run and those of its predictions are the same numbers.

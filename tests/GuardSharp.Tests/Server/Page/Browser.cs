@@ -37,6 +37,24 @@ public sealed class Browser : IAsyncLifetime
         return page;
     }
 
+    /// <summary>Opens a page that is one file. It may ask nothing of anyone.</summary>
+    public async Task<OpenPage> OpenFileAsync(string path, ColorScheme colours = ColorScheme.Light, int width = 1280)
+    {
+        Assert.SkipWhen(_browser is null, $"no browser: none of {string.Join(", ", _programs)} is there (Debian: apt-get install chromium)");
+        var context = await _browser.NewContextAsync(new BrowserNewContextOptions { ColorScheme = colours, ViewportSize = new ViewportSize { Width = width, Height = 1000 } });
+        var (page, address) = (new OpenPage(context, await context.NewPageAsync()), new Uri(path));
+        page.Watch(address);
+        page.Page.Request += (_, request) =>
+        {
+            if (!request.Url.StartsWith("data:", StringComparison.Ordinal) && request.Url != address.AbsoluteUri)
+            {
+                page.Complaints.Add("asks for another file");
+            }
+        };
+        await page.Page.GotoAsync(address.AbsoluteUri);
+        return page;
+    }
+
     public async ValueTask DisposeAsync()
     {
         if (_browser is not null)
@@ -80,11 +98,11 @@ public sealed class OpenPage(IBrowserContext context, IPage page) : IAsyncDispos
     }
 
     /// <summary>Saves what it looks like where GUARDSHARP_SCREENSHOTS names a folder.</summary>
-    public async Task ScreenshotAsync(string name)
+    public async Task ScreenshotAsync(string name, bool whole = false)
     {
         if (Environment.GetEnvironmentVariable("GUARDSHARP_SCREENSHOTS") is { Length: > 0 } folder)
         {
-            await Page.ScreenshotAsync(new PageScreenshotOptions { Path = System.IO.Path.Combine(folder, name + ".png") });
+            await Page.ScreenshotAsync(new PageScreenshotOptions { Path = System.IO.Path.Combine(folder, name + ".png"), FullPage = whole });
         }
     }
 
