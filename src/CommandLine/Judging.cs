@@ -1,3 +1,4 @@
+using GuardSharp.Evaluation.Guards;
 using GuardSharp.Evaluation.Predictions;
 
 namespace GuardSharp.CommandLine;
@@ -6,9 +7,5 @@ namespace GuardSharp.CommandLine;
 internal static class Judging
 {
     /// <summary>Judges with fixed options.</summary>
-    public static Judge With(IGuard guard, ClassifyOptions options) => async (conversations, cancellationToken) =>
-    {
-        var verdicts = await guard.ClassifyAsync(conversations, options, cancellationToken).ConfigureAwait(false);
-        return [.. verdicts.Select(verdict => new Prediction(verdict.Unsafe, verdict.UnsafeProbability, verdict.Categories, verdict.CategoryProbabilities))];
-    };
+    public static Judge With(IGuard guard, ClassifyOptions options) => GuardJudge.Of(guard, options);
 }

@@ -79,6 +79,9 @@ internal sealed class ModelOptions(IBackendOptions? backend = null)
     /// <summary>The wording that was named, or null.</summary>
     public PromptVariant? ReadVariant(ParseResult parsed) => Named<PromptVariant>("--prompt-variant", parsed.GetValue(_variant));
 
+    /// <summary>The wording of a name, or null.</summary>
+    public static PromptVariant? Variant(string option, string? name) => Named<PromptVariant>(option, name);
+
     /// <summary>What images beyond those a model takes are.</summary>
     public ImageLimit ReadImageLimit(ParseResult parsed) => Named<ImageLimit>("--image-limit", parsed.GetValue(_imageLimit)) ?? default;
 

@@ -36,7 +36,8 @@ internal static class AttackCommand
         }
 
         var model = new ModelOptions().AddTo(command, judging: true);
-        var defences = new DefenceOptions().AddTo(command);
+        var (source, defences) = (new GuardSource().AddTo(command), new DefenceOptions().AddTo(command));
+        command.Add(AttackReportCommand.Create(terminal));
         command.SetAction(async (parsed, cancellationToken) =>
         {
             var chosen = parsed.GetValue(names) ?? [];
@@ -49,7 +50,7 @@ internal static class AttackCommand
                 (ulong)(uint)parsed.GetValue(seed),
                 source);
             var options = model.ReadClassifyOptions(parsed);
-            var guard = defences.Around(parsed, () => model.Load(parsed));
+            var guard = defences.Around(parsed, () => source.Open(parsed, () => model.Load(parsed)));
             await using (guard.ConfigureAwait(false))
             {
                 var summary = await Task.Run(() => RunAsync(terminal, guard, options, plan, cancellationToken), cancellationToken).ConfigureAwait(false);

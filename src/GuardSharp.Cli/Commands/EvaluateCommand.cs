@@ -31,7 +31,8 @@ internal static class EvaluateCommand
         }
 
         var (thresholds, report, page, model) = (new ThresholdOptions().AddTo(command), new ReportOptionSet().AddTo(command), new PageOptionSet().AddTo(command), new ModelOptions().AddTo(command, judging: true));
-        var defences = new DefenceOptions().AddTo(command);
+        var (source, defences) = (new GuardSource().AddTo(command), new DefenceOptions().AddTo(command));
+        command.Add(EvaluateSystemCommand.Create(terminal));
         command.Add(EvaluateCompareCommand.Create(terminal));
         command.SetAction(async (parsed, cancellationToken) =>
         {
@@ -47,15 +48,16 @@ internal static class EvaluateCommand
                 : await RunAsync(
                     terminal,
                     model,
-                    defences,
                     parsed,
+                    load => defences.Around(parsed, () => source.Open(parsed, load)),
                     guard => new EvaluationRun(path, Folder(parsed.GetValue(output)), guard)
                     {
                         Report = options,
                         Threshold = thresholds.Read(parsed, given: null),
                         LastImage = parsed.GetValue(lastImage),
                         Fresh = parsed.GetValue(fresh),
-                        RowsAtOnce = parsed.GetValue(batch),
+                        // A server is asked about several rows at a time, and nothing is gained there by one.
+                        RowsAtOnce = source.IsNamed(parsed) && parsed.GetResult(batch) is not { Implicit: false } ? 64 : parsed.GetValue(batch),
                         Page = page.Read(parsed),
                     },
                     cancellationToken).ConfigureAwait(false);
@@ -85,12 +87,12 @@ internal static class EvaluateCommand
         output ?? throw new GuardException("Say where the results go with --output DIR, or measure predictions made before with --predictions FILE.");
 
     private static async Task<EvaluationResult> RunAsync(
-        Terminal terminal, ModelOptions model, DefenceOptions defences, ParseResult parsed, Func<GuardIdentity, EvaluationRun> run, CancellationToken cancellationToken)
+        Terminal terminal, ModelOptions model, ParseResult parsed, Func<Func<IGuard>, IGuard> open, Func<GuardIdentity, EvaluationRun> run, CancellationToken cancellationToken)
     {
         var judgeOptions = model.ReadClassifyOptions(parsed);
         // Options are checked before a model is loaded.
         run(new GuardIdentity("", "", null));
-        var guard = defences.Around(parsed, () => model.Load(parsed, repeatable: true));
+        var guard = open(() => model.Load(parsed, repeatable: true));
         await using (guard.ConfigureAwait(false))
         {
             using var progress = new ProgressLine(terminal, "rows", TimeProvider.System);

@@ -23,7 +23,8 @@ internal sealed class CategoryConfusion(IReadOnlyList<JudgedSample> rows)
         return truth.Length == 0 ? null : new Figure(
             "Confusion of categories",
             "Of the unsafe rows of a category (a line), the percentage for which the guard lists each category (a column). \"safe\": not flagged; \"none\": flagged without a category. Rows and verdicts may have several, so a line may sum to more than 100.",
-            PlotFrame.Draw("confusion", "Confusion of categories: percentage of each category's unsafe rows for which each category was listed.", plot => Fill(plot, labelled, truth, said), width: 860, height: 110 + (26 * truth.Length))) { IsWide = true };
+            PlotFrame.Draw("confusion", "Confusion of categories: percentage of each category's unsafe rows for which each category was listed.", plot => Fill(plot, labelled, truth, said), width: 860, height: 110 + (26 * truth.Length)))
+        { IsWide = true };
     }
 
     private static void Fill(Plot plot, List<JudgedSample> labelled, string[] truth, string[] said)

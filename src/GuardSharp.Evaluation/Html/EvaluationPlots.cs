@@ -93,7 +93,8 @@ internal sealed class EvaluationPlots(EvaluationResult result)
             "Share of a category's unsafe rows for which the guard lists that very category, with 95 % intervals. The numbers are rows.",
             PlotFrame.Draw("categories", "Recall of each category; the table of categories has the numbers.", plot =>
                 PlotBars.Groups(plot, "recall", [.. groups.Select(group => $"{Short(group.Key)}\n{group.Value.Metrics.UnsafeRows}")],
-                    (PlotFrame.Blue, [.. groups.Select(group => (group.Value.Metrics.Recall, group.Value.Recall))])), width: 860)) { IsWide = true };
+                    (PlotFrame.Blue, [.. groups.Select(group => (group.Value.Metrics.Recall, group.Value.Recall))])), width: 860))
+        { IsWide = true };
     }
 
     private Figure? Languages()
@@ -109,7 +110,8 @@ internal sealed class EvaluationPlots(EvaluationResult result)
                     (PlotFrame.Blue, [.. groups.Select(group => (group.Value.Metrics.Recall, group.Value.Recall))]),
                     (PlotFrame.Orange, [.. groups.Select(group => (group.Value.Metrics.FalsePositiveRate, group.Value.FalsePositiveRate))]));
                 PlotBars.Legend(plot, ("recall", PlotFrame.Blue), ("false positive rate", PlotFrame.Orange));
-            }, width: 860)) { IsWide = true };
+            }, width: 860))
+        { IsWide = true };
     }
 
     private Figure? Latency()

@@ -10,6 +10,12 @@ namespace GuardSharp.Evaluation.Predictions;
 public sealed record Prediction(
     bool IsUnsafe, double UnsafeProbability, IReadOnlyList<string> Categories, IReadOnlyDictionary<string, double> CategoryProbabilities)
 {
+    /// <summary>What stands for an answer that was neither safe nor unsafe: never safe.</summary>
+    public static Prediction Unreadable { get; } = new(true, 1, [], new Dictionary<string, double>()) { IsUnreadable = true };
+
+    /// <summary>Whether the guard's answer was neither safe nor unsafe; it counts as unsafe.</summary>
+    public bool IsUnreadable { get; init; }
+
     /// <summary>The prediction with the verdict that a threshold gives, in [0, 1]. Thresholds of single categories do not count.</summary>
     public Prediction At(double threshold)
     {

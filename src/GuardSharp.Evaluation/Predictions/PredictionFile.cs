@@ -45,6 +45,11 @@ internal static class PredictionFile
         json.WriteString("id", id);
         json.WriteBoolean("unsafe", prediction.IsUnsafe);
         json.WriteNumber("unsafeProbability", prediction.UnsafeProbability);
+        if (prediction.IsUnreadable)
+        {
+            json.WriteBoolean("unreadable", true);
+        }
+
         json.WriteStartArray("categories");
         foreach (var code in prediction.Categories)
         {
@@ -114,7 +119,10 @@ internal static class PredictionFile
             ? [.. list.EnumerateArray().Select(code => code.ValueKind == JsonValueKind.String ? code.GetString()! : throw new SampleFileException($"{place}: \"categories\" must be a list of codes."))]
             : [];
         var score = row.TryGetProperty("unsafeProbability", out var value) ? Probability(value, "unsafeProbability", place) : throw new SampleFileException($"{place} has no \"unsafeProbability\".");
-        return new Prediction(flag.GetBoolean(), score, codes, probabilities);
+        return new Prediction(flag.GetBoolean(), score, codes, probabilities)
+        {
+            IsUnreadable = row.TryGetProperty("unreadable", out var unreadable) && unreadable.ValueKind == JsonValueKind.True,
+        };
     }
 
     private static double Probability(JsonElement value, string name, string place) =>

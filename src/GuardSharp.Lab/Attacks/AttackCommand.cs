@@ -9,6 +9,10 @@ namespace GuardSharp.Lab.Attacks;
 internal static class AttackCommand
 {
     /// <summary>Builds the command.</summary>
-    public static Command Create(Terminal terminal) =>
-        new("attack", "Attacks a guard with its own gradients and measures how often it is fooled (docs/attacks.md).") { PgdCommand.Create(terminal), GcgCommand.Create(terminal) };
+    public static Command Create(Terminal terminal) => new("attack", "Attacks a guard with its own gradients and measures how often it is fooled (docs/attacks.md).")
+    {
+        PgdCommand.Create(terminal),
+        GcgCommand.Create(terminal),
+        AttackReportCommand.Create(terminal),
+    };
 }

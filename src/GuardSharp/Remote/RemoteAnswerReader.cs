@@ -15,14 +15,16 @@ internal static class RemoteAnswerReader
     private const double Slack = 1e-2;
 
     /// <summary>Reads a body.</summary>
+    /// <param name="body">UTF-8 JSON.</param>
+    /// <param name="mayBeCut">Whether the beginning of a longer answer will do; a verdict needs all of it.</param>
     /// <exception cref="RemoteGuardException">It is no answer.</exception>
     /// <exception cref="InvalidAnswerException">The answer was cut off, so what it would have said is unknown.</exception>
-    public static RemoteAnswer Read(ReadOnlyMemory<byte> body)
+    public static RemoteAnswer Read(ReadOnlyMemory<byte> body, bool mayBeCut = false)
     {
         try
         {
             using var document = JsonDocument.Parse(body);
-            return Read(document.RootElement);
+            return Read(document.RootElement, mayBeCut);
         }
         catch (Exception error) when (error is JsonException or InvalidOperationException or FormatException or KeyNotFoundException)
         {
@@ -31,7 +33,7 @@ internal static class RemoteAnswerReader
         }
     }
 
-    private static RemoteAnswer Read(JsonElement root)
+    private static RemoteAnswer Read(JsonElement root, bool mayBeCut)
     {
         if (root.ValueKind != JsonValueKind.Object || Member(root, "choices") is not { ValueKind: JsonValueKind.Array } choices || choices.GetArrayLength() != 1)
             throw NoAnswer();
@@ -39,7 +41,8 @@ internal static class RemoteAnswerReader
         // A prompt that was cut to fit is not the conversation that was asked about.
         if (Member(root, "truncated") is { ValueKind: JsonValueKind.True } || Member(choice, "truncated") is { ValueKind: JsonValueKind.True })
             throw new InvalidAnswerException("The server left a part of the prompt out, so its answer is about another conversation. Raise its context, or send less.");
-        if (Member(choice, "finish_reason") is { ValueKind: JsonValueKind.String } reason && reason.GetString() is "length" or "content_filter" or "abort")
+        if (Member(choice, "finish_reason") is { ValueKind: JsonValueKind.String } reason && reason.GetString() is "length" or "content_filter" or "abort"
+            && !(mayBeCut && reason.GetString() == "length"))
             throw new InvalidAnswerException($"The server cut the answer off (finish_reason \"{reason.GetString()}\"). Is the model a Llama Guard, and does its answer end with its own end token?");
         var text = Member(choice, "message") is { ValueKind: JsonValueKind.Object } message ? Member(message, "content") : Member(choice, "text");
         if (text is not { ValueKind: JsonValueKind.String } words)

@@ -3,9 +3,8 @@ using System.Globalization;
 using System.Text;
 using System.Text.Encodings.Web;
 using System.Text.Json;
-using System.Threading.RateLimiting;
 using GuardSharp.Conversations;
-using GuardSharp.Prompts;
+using GuardSharp.Evaluation.Guards;
 using GuardSharp.Remote;
 
 namespace GuardSharp.Evaluation.Datasets.Remote;
@@ -85,38 +84,10 @@ internal sealed class ChatModel : IDisposable
     private static readonly JsonWriterOptions _readable = new() { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
 
     private readonly ChatOptions _options;
-    private readonly RemoteServer _server;
-    private readonly TokenBucketRateLimiter? _rate;
+    private readonly PacedServer _server;
 
     /// <exception cref="GuardException">An option is out of range.</exception>
-    public ChatModel(ChatOptions options)
-    {
-        options.Check();
-        _options = options;
-        var remote = new RemoteGuardOptions
-        {
-            Endpoint = options.Endpoint,
-            ApiKey = options.ApiKey,
-            Model = options.Model,
-            PromptVariant = PromptVariant.Clean,
-            // A server that is busy may ask for a minute before each further attempt.
-            TimeoutSeconds = Math.Min(3600, (options.TimeoutSeconds * (options.Retries + 1)) + (60 * options.Retries)),
-            AttemptTimeoutSeconds = options.TimeoutSeconds,
-            Retries = options.Retries,
-            MaxConcurrency = options.Concurrency,
-            RetryDelay = options.RetryDelay,
-        };
-        remote.Check();
-        _server = new RemoteServer(remote, client: null, TimeProvider.System);
-        _rate = options.RequestsPerMinute == 0 ? null : new TokenBucketRateLimiter(new TokenBucketRateLimiterOptions
-        {
-            TokenLimit = 1,
-            TokensPerPeriod = 1,
-            ReplenishmentPeriod = TimeSpan.FromMinutes(1 / options.RequestsPerMinute),
-            QueueLimit = int.MaxValue,
-            AutoReplenishment = true,
-        });
-    }
+    public ChatModel(ChatOptions options) => (_options, _server) = (options, new PacedServer(options));
 
     /// <summary>The model's name.</summary>
     public string Name => _options.Model;
@@ -125,33 +96,30 @@ internal sealed class ChatModel : IDisposable
     /// <param name="messages">The conversation.</param>
     /// <param name="variation">Added to the seed: votes and copies differ by it.</param>
     /// <param name="cancellationToken">Gives up.</param>
+    /// <param name="mayBeCut">Whether the beginning of a longer answer will do.</param>
     /// <exception cref="RemoteGuardException">No answer came.</exception>
     /// <exception cref="GuardSharp.Policies.InvalidAnswerException">The answer was cut off.</exception>
-    public async Task<string> AskAsync(IReadOnlyList<ChatMessage> messages, int variation, CancellationToken cancellationToken)
+    public async Task<string> AskAsync(IReadOnlyList<ChatMessage> messages, int variation, CancellationToken cancellationToken, bool mayBeCut = false)
     {
-        if (_rate is not null)
-        {
-            using var lease = await _rate.AcquireAsync(1, cancellationToken).ConfigureAwait(false);
-        }
-
-        var body = await _server.PostAsync("chat/completions", Body(messages, variation), cancellationToken).ConfigureAwait(false);
-        return RemoteAnswerReader.Read(body).Text;
+        var body = await _server.PostAsync("chat/completions", Body(_options, messages, _options.Seed + variation, 0), cancellationToken).ConfigureAwait(false);
+        return RemoteAnswerReader.Read(body, mayBeCut).Text;
     }
 
     /// <inheritdoc/>
-    public void Dispose()
-    {
-        _server.Dispose();
-        _rate?.Dispose();
-    }
+    public void Dispose() => _server.Dispose();
 
-    private ReadOnlyMemory<byte> Body(IReadOnlyList<ChatMessage> messages, int variation)
+    /// <summary>The body of a request.</summary>
+    /// <param name="options">Which model, and how it is asked.</param>
+    /// <param name="messages">The conversation.</param>
+    /// <param name="seed">Seed of the answer.</param>
+    /// <param name="alternatives">Alternatives wanted at each token of the answer, with their probabilities; 0: none.</param>
+    public static ReadOnlyMemory<byte> Body(ChatOptions options, IReadOnlyList<ChatMessage> messages, int seed, int alternatives)
     {
         var buffer = new ArrayBufferWriter<byte>(4096);
         using (var writer = new Utf8JsonWriter(buffer, _readable))
         {
             writer.WriteStartObject();
-            writer.WriteString("model", _options.Model);
+            writer.WriteString("model", options.Model);
             writer.WriteStartArray("messages");
             foreach (var message in messages)
             {
@@ -159,9 +127,15 @@ internal sealed class ChatModel : IDisposable
             }
 
             writer.WriteEndArray();
-            writer.WriteNumber("max_tokens", _options.MaxTokens);
-            writer.WriteNumber("temperature", _options.Temperature);
-            writer.WriteNumber("seed", _options.Seed + variation);
+            writer.WriteNumber("max_tokens", options.MaxTokens);
+            writer.WriteNumber("temperature", options.Temperature);
+            writer.WriteNumber("seed", seed);
+            if (alternatives > 0)
+            {
+                writer.WriteBoolean("logprobs", true);
+                writer.WriteNumber("top_logprobs", alternatives);
+            }
+
             writer.WriteBoolean("stream", false);
             writer.WriteEndObject();
         }
