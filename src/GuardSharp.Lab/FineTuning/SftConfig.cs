@@ -158,6 +158,9 @@ internal sealed record SftData
     /// <summary>Changes of the policy in front of a row, drawn anew each time it is seen.</summary>
     public AugmentationRates Augmentation { get; init; } = new();
 
+    /// <summary>Random tokens in the texts of rows; null: none.</summary>
+    public TokenNoiseRates? TokenNoise { get; init; }
+
     /// <summary>Whether rows without a picture get an empty one: how Llama Guard 3 Vision learned from text (arXiv:2411.10414).</summary>
     public bool DummyImage { get; init; }
 }

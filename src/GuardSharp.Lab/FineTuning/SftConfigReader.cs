@@ -164,6 +164,9 @@ internal static class SftConfigReader
         // A blend of sources with and without ratio would compare shares with counts.
         Require(data.Train.All(source => source.Ratio is null) || data.Train.All(source => source.Ratio is not null), "ratio", "given for some files of data.train", "given for all of them or none");
         data.Augmentation.Check();
+        Require(data.TokenNoise is null or { Share: >= 0 and <= 1 }, "data.tokenNoise.share", data.TokenNoise?.Share, "0 to 1");
+        Require(data.TokenNoise is null or { Tokens: >= 1 and <= 1024 }, "data.tokenNoise.tokens", data.TokenNoise?.Tokens, "1 to 1024");
+        Require(data.TokenNoise is null or { Replaced: >= 0 and < 1 }, "data.tokenNoise.replaced", data.TokenNoise?.Replaced, "from 0 to below 1");
 
         void Require(bool isRight, string key, object? seen, string allowed)
         {

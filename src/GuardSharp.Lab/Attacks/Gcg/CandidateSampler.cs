@@ -3,7 +3,7 @@ namespace GuardSharp.Lab.Attacks.Gcg;
 /// <summary>Draws the candidates of a step (algorithm 1 of arXiv:2307.15043): a place and one of its best tokens, both at random.</summary>
 /// <param name="vocabulary">Gives the text.</param>
 /// <param name="random">Decides.</param>
-internal sealed class CandidateSampler(SuffixVocabulary vocabulary, Random random)
+internal sealed class CandidateSampler(TypableTokens vocabulary, Random random)
 {
     // Small vocabularies merge much: of what is drawn for a miniature most can fall through the filter.
     private const int DrawsPerCandidate = 8;

@@ -14,7 +14,7 @@ internal static class FirstSuffix
     /// <param name="slots">Where it stands; what stands around it is known to them afterwards.</param>
     /// <param name="random">Draws others where exclamation marks do not stay apart in this vocabulary.</param>
     /// <exception cref="GuardException">There is none.</exception>
-    public static int[] Find(GcgSettings settings, SuffixVocabulary vocabulary, IReadOnlyList<SuffixSlot> slots, Random random)
+    public static int[] Find(GcgSettings settings, TypableTokens vocabulary, IReadOnlyList<SuffixSlot> slots, Random random)
     {
         if (settings.Init is { } text)
         {
@@ -25,12 +25,12 @@ internal static class FirstSuffix
         }
 
         // Tokens that begin with a blank begin a piece of their own, so they stay apart.
-        int[] blanks = [.. vocabulary.Tokens.Where(id => vocabulary.Text([id]) is [' ', not ' ', ..])];
+        int[] blanks = [.. vocabulary.Ids.Where(id => vocabulary.Text([id]) is [' ', not ' ', ..])];
         for (var attempt = 0; attempt < Tries; attempt++)
         {
             int[] ids = attempt == 0
                 ? vocabulary.Encode(string.Concat(Enumerable.Repeat(Default, settings.SuffixLength)))
-                : Draw(attempt % 2 == 0 || blanks.Length == 0 ? [.. vocabulary.Tokens] : blanks, settings.SuffixLength, random);
+                : Draw(attempt % 2 == 0 || blanks.Length == 0 ? [.. vocabulary.Ids] : blanks, settings.SuffixLength, random);
             if (ids.Length == settings.SuffixLength && Array.TrueForAll(ids, vocabulary.Allows) && slots.All(slot => slot.Begin(ids, vocabulary.Text(ids))))
             {
                 return ids;

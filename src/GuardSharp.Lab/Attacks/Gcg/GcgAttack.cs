@@ -14,7 +14,7 @@ namespace GuardSharp.Lab.Attacks.Gcg;
 /// <param name="settings">Steps and widths.</param>
 internal sealed class GcgAttack(GcgModel model, IGuard guard, ClassifyOptions options, GcgSettings settings)
 {
-    private readonly SuffixVocabulary _vocabulary = new(model.Tokenizer, model.Gradient.Rows, settings.AsciiOnly);
+    private readonly TypableTokens _vocabulary = new(model.Tokenizer, model.Gradient.Rows, settings.AsciiOnly);
     private readonly double _threshold = options.Threshold ?? guard.Capabilities.Threshold;
 
     /// <summary>Looks for a suffix.</summary>

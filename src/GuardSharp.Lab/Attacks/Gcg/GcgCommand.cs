@@ -28,7 +28,10 @@ internal sealed class GcgCommand
     private readonly Option<bool> _allSteps = new("--all-steps") { Description = "Make all steps, although the guard says safe already." };
     private readonly Option<bool> _json = new("--json") { Description = $"Print {AttackFolder.SummaryFile} in place of the table." };
     private readonly Option<string?> _device = new("--device") { Description = $"Where gradients are computed: cpu (default), cuda or cuda:N. CUDA needs a libtorch of yours in {LibTorchFolder.Variable}=DIR.", HelpName = "NAME" };
+    private readonly Option<string?> _candidates = new("--candidates") { Description = "What reads the candidates: cpu, the backend of guardsharp, or torch on the device. Default: cpu where the device is cpu.", HelpName = "NAME" };
+    private readonly Option<int?> _universal = new("--universal") { Description = "Look for one suffix that serves so many rows; the other rows are judged with it. Default: each row has its own.", HelpName = "N" };
     private readonly ModelOptions _model = new();
+    private readonly DefenceOptions _defences = new();
     private readonly Terminal _terminal;
 
     private GcgCommand(Terminal terminal) => _terminal = terminal;
@@ -40,12 +43,13 @@ internal sealed class GcgCommand
         var command = new Command("gcg", "Looks for suffixes that make the guard call unsafe text safe (Greedy Coordinate Gradient, docs/attacks.md).");
         foreach (var option in (Option[])[
             gcg._data, gcg._output, gcg._place, gcg._steps, gcg._width, gcg._topK, gcg._length, gcg._init, gcg._seed, gcg._limit, gcg._language,
-            gcg._allCharacters, gcg._allSteps, gcg._json, gcg._device])
+            gcg._candidates, gcg._universal, gcg._allCharacters, gcg._allSteps, gcg._json, gcg._device])
         {
             command.Add(option);
         }
 
         gcg._model.AddTo(command, judging: true);
+        gcg._defences.AddTo(command);
         command.SetAction(gcg.RunAsync);
         return command;
     }
@@ -67,19 +71,32 @@ internal sealed class GcgCommand
             torch.set_num_threads(loading.Threads);
         }
 
-        var model = GcgModel.Open(_model.Folder(parsed), loading, device);
-        await using (model.ConfigureAwait(false))
+        bool? onTorch = parsed.GetValue(_candidates) switch
         {
-            var guard = model.Guard;
-            using var folder = AttackFolder.Open(parsed.GetValue(_output)!, Describe(settings, guard, options, parsed));
-            using var progress = new ProgressLine(_terminal, "steps", TimeProvider.System);
-            foreach (var note in notes)
+            null => null,
+            "cpu" => false,
+            "torch" => true,
+            var other => throw new GuardException($"--candidates is \"{other}\"; it must be cpu or torch."),
+        };
+        GcgModel? model = null;
+        var guard = _defences.Around(parsed, () => (model = GcgModel.Open(_model.Folder(parsed), loading, device, onTorch)).Guard);
+        await using (guard.ConfigureAwait(false))
+        {
+            using (model)
             {
-                progress.Note(note);
-            }
+                using var folder = AttackFolder.Open(parsed.GetValue(_output)!, Describe(settings, guard, options, parsed));
+                using var progress = new ProgressLine(_terminal, "steps", TimeProvider.System);
+                foreach (var note in notes)
+                {
+                    progress.Note(note);
+                }
 
-            var summary = await new GcgRun(model, guard, options, settings, progress).RunAsync(rows, folder, cancellation).ConfigureAwait(false);
-            Print(summary, parsed.GetValue(_json));
+                var run = new GcgRun(model!, guard, options, settings, progress);
+                var summary = settings.Universal is { } shared
+                    ? await run.RunUniversalAsync(rows, shared, folder, cancellation).ConfigureAwait(false)
+                    : await run.RunAsync(rows, folder, cancellation).ConfigureAwait(false);
+                Print(summary, parsed.GetValue(_json));
+            }
         }
 
         return ExitCode.Done;
@@ -96,9 +113,10 @@ internal sealed class GcgCommand
         Seed = parsed.GetValue(_seed),
         AsciiOnly = !parsed.GetValue(_allCharacters),
         AllSteps = parsed.GetValue(_allSteps),
+        Universal = Positive("--universal", parsed.GetValue(_universal)),
     };
 
-    private AttackSummary Describe(GcgSettings settings, GuardClassifier guard, ClassifyOptions options, ParseResult parsed) => new(
+    private AttackSummary Describe(GcgSettings settings, IGuard guard, ClassifyOptions options, ParseResult parsed) => new(
         "gcg",
         guard.Capabilities.Model,
         Path.GetFileName(parsed.GetValue(_data)!),
@@ -116,7 +134,8 @@ internal sealed class GcgCommand
             ["allSteps"] = settings.AllSteps ? "yes" : "no",
             ["limit"] = parsed.GetValue(_limit) is { } limit ? Text(limit) : "none",
             ["language"] = parsed.GetValue(_language) ?? "all",
-            ["policy"] = (options.Policy ?? guard.DefaultPolicy).Version,
+            ["universal"] = settings.Universal is { } shared ? Text(shared) : "no",
+            ["policy"] = options.Policy?.Version ?? "default",
         },
         []);
 
@@ -124,11 +143,11 @@ internal sealed class GcgCommand
     {
         if (json)
         {
-            _terminal.Out.WriteLine(System.Text.Json.JsonSerializer.Serialize(summary, AttackJson.Default.AttackSummary));
+            AttackTable.WriteJson(_terminal.Out, summary);
         }
         else
         {
-            GcgTable.Write(_terminal, summary);
+            AttackTable.Write(_terminal, summary);
         }
     }
 

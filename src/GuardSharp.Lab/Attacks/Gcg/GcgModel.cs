@@ -10,25 +10,24 @@ using TorchSharp;
 namespace GuardSharp.Lab.Attacks.Gcg;
 
 /// <summary>The guard under attack: its real way to a verdict, and its network with gradients and without.</summary>
-internal sealed class GcgModel : IAsyncDisposable
+internal sealed class GcgModel : IDisposable
 {
     private readonly Checkpoint _checkpoint;
     private readonly Adapter? _adapter;
 
-    private GcgModel(string folder, GuardOptions options, torch.Device device, Checkpoint checkpoint, Adapter? adapter)
+    private GcgModel(string folder, GuardOptions options, torch.Device device, bool onTorch, Checkpoint checkpoint, Adapter? adapter)
     {
         (_checkpoint, _adapter) = (checkpoint, adapter);
         var config = ModelConfig.Read(folder);
         Tokenizer = ModelTokenizer.Load(folder);
         Gradient = new OneHotGradient(new BoundWeights(checkpoint, adapter, config).Source, Create, device);
-        // A processor reads candidates fastest with the engine's own kernels and caches (decision 0031); where torch has a faster device, that one does.
-        ITensorOps ops = device.type == DeviceType.CPU ? new CpuOps(options.Threads) : new TorchOps(device);
+        ITensorOps ops = onTorch ? new TorchOps(device) : new CpuOps(options.Threads);
         Network = (ops, Create(ops, new BoundWeights(checkpoint, adapter, config).Source));
 
         IGuardNetwork Create(ITensorOps backend, IWeightSource weights) => GuardNetworks.Create(backend, weights, config, options.MaskedRows);
     }
 
-    /// <summary>The guard as anybody calls it.</summary>
+    /// <summary>The guard as anybody calls it; its caller's to dispose.</summary>
     public required GuardClassifier Guard { get; init; }
 
     /// <summary>Its tokenizer.</summary>
@@ -44,8 +43,9 @@ internal sealed class GcgModel : IAsyncDisposable
     /// <param name="folder">The folder.</param>
     /// <param name="options">How the guard is loaded.</param>
     /// <param name="device">Where gradients are computed.</param>
+    /// <param name="onTorch">Whether torch reads the candidates as well; null: where it has a faster device than the processor, which reads them fastest with the engine's own kernels (decision 0031).</param>
     /// <exception cref="CheckpointException">It holds no model that can be run.</exception>
-    public static GcgModel Open(string folder, GuardOptions options, torch.Device device)
+    public static GcgModel Open(string folder, GuardOptions options, torch.Device device, bool? onTorch = null)
     {
         var guard = GuardClassifier.Load(folder, options);
         Checkpoint? checkpoint = null;
@@ -54,7 +54,7 @@ internal sealed class GcgModel : IAsyncDisposable
         {
             checkpoint = Checkpoint.Open(folder);
             adapter = options.Adapter is { } path ? Adapter.Open(path) : null;
-            return new GcgModel(folder, options, device, checkpoint, adapter) { Guard = guard };
+            return new GcgModel(folder, options, device, onTorch ?? device.type != DeviceType.CPU, checkpoint, adapter) { Guard = guard };
         }
         catch
         {
@@ -66,9 +66,8 @@ internal sealed class GcgModel : IAsyncDisposable
     }
 
     /// <inheritdoc/>
-    public async ValueTask DisposeAsync()
+    public void Dispose()
     {
-        await Guard.DisposeAsync().ConfigureAwait(false);
         Gradient.Dispose();
         Network.Ops.Dispose();
         _adapter?.Dispose();

@@ -4,7 +4,7 @@ namespace GuardSharp.Lab.Attacks.Gcg;
 internal sealed class GcgSearch : IDisposable
 {
     private readonly GcgModel _model;
-    private readonly SuffixVocabulary _vocabulary;
+    private readonly TypableTokens _vocabulary;
     private readonly GcgSettings _settings;
     private readonly IReadOnlyList<SuffixSlot> _slots;
     private readonly CandidateSampler _sampler;
@@ -18,7 +18,7 @@ internal sealed class GcgSearch : IDisposable
     /// <param name="slots">The conversations.</param>
     /// <param name="random">Draws candidates.</param>
     /// <param name="suffix">The suffix to begin with.</param>
-    public GcgSearch(GcgModel model, SuffixVocabulary vocabulary, GcgSettings settings, IReadOnlyList<SuffixSlot> slots, Random random, int[] suffix)
+    public GcgSearch(GcgModel model, TypableTokens vocabulary, GcgSettings settings, IReadOnlyList<SuffixSlot> slots, Random random, int[] suffix)
     {
         (_model, _vocabulary, _settings, _slots, Suffix) = (model, vocabulary, settings, slots, suffix);
         _sampler = new CandidateSampler(vocabulary, random);

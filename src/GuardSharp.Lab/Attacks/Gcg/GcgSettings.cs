@@ -30,6 +30,9 @@ internal sealed record GcgSettings
     /// <summary>Whether all steps are made, although the guard says safe already.</summary>
     public bool AllSteps { get; init; }
 
+    /// <summary>Rows that one suffix has to serve; null: each row has its own.</summary>
+    public int? Universal { get; init; }
+
     /// <summary>Rows of one forward pass over candidates.</summary>
     public int BatchTokens { get; init; } = 2048;
 }

@@ -38,7 +38,7 @@ internal sealed class OneHotGradient : IDisposable
     /// <param name="suffix">The suffix as it stands.</param>
     /// <param name="vocabulary">The tokens that may be used.</param>
     /// <param name="topK">How many of each place.</param>
-    public int[][] Best(IReadOnlyList<(VerdictPrompt Prompt, double Weight)> prompts, int[] suffix, SuffixVocabulary vocabulary, int topK)
+    public int[][] Best(IReadOnlyList<(VerdictPrompt Prompt, double Weight)> prompts, int[] suffix, TypableTokens vocabulary, int topK)
     {
         using var scope = torch.NewDisposeScope();
         var gradient = torch.zeros(suffix.Length, _table.size(0), device: _ops.Device);              // [L, V]
@@ -48,8 +48,8 @@ internal sealed class OneHotGradient : IDisposable
         }
 
         using var frozen = torch.no_grad();
-        var allowed = torch.tensor(vocabulary.Tokens.Select(id => (long)id).ToArray(), device: _ops.Device);
-        var (_, places) = torch.topk(gradient.index_select(1, allowed), Math.Min(topK, vocabulary.Tokens.Count), 1, largest: false);
+        var allowed = torch.tensor(vocabulary.Ids.Select(id => (long)id).ToArray(), device: _ops.Device);
+        var (_, places) = torch.topk(gradient.index_select(1, allowed), Math.Min(topK, vocabulary.Ids.Count), 1, largest: false);
         var best = allowed.index_select(0, places.reshape(-1)).cpu().data<long>().ToArray();
         return [.. best.Chunk((int)places.size(1)).Select(row => row.Select(id => (int)id).ToArray())];
     }

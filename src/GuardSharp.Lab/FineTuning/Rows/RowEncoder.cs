@@ -19,6 +19,7 @@ internal sealed class RowEncoder
     private readonly PromptOptions _options;
     private readonly int _maxTokens;
     private readonly ImagePart? _dummy;
+    private readonly TokenNoise? _noise;
     private readonly Dictionary<string, AnswerGrammar> _grammars = new(StringComparer.Ordinal);
 
     /// <exception cref="TrainingException">The configuration asks for what the model cannot follow.</exception>
@@ -38,6 +39,9 @@ internal sealed class RowEncoder
             throw new TrainingException("The compact prompt names no categories, so their numbers cannot change places. Set data.augmentation.shuffle to 0.");
         }
 
+        _noise = config.Data.TokenNoise is { Share: > 0 } noise
+            ? new TokenNoise(new TypableTokens(ModelTokenizer.Load(model.Folder), model.Config.Dimensions.InputIds, asciiOnly: true), noise)
+            : null;
         _dummy = config.Data.DummyImage ? EmptyPicture.Make(model.Tokens.TileSize) : null;
     }
 
@@ -48,36 +52,56 @@ internal sealed class RowEncoder
     /// <exception cref="GuardException">See the message.</exception>
     public void Check(Sample sample)
     {
-        var (rendered, _) = Render(sample, new AugmentationRates(), new Random(0));
+        var (rendered, target) = Render(sample, new AugmentationRates(), new Random(0));
         if (rendered.Images.Count == 0)
         {
-            Encode(sample, new AugmentationRates(), new Random(0));
+            Require(Encode(sample, rendered, target));
         }
     }
 
     /// <summary>The example of a row as it is.</summary>
     /// <exception cref="GuardException">The row cannot be expressed, is too long, or a picture is damaged.</exception>
-    public SftExample Encode(Sample sample) => Encode(sample, new AugmentationRates(), new Random(0));
+    public SftExample Encode(Sample sample)
+    {
+        var (rendered, target) = Render(sample, new AugmentationRates(), new Random(0));
+        return Require(Encode(sample, rendered, target));
+    }
 
-    /// <summary>The example of a row, its policy changed as the rates and the dice say.</summary>
+    /// <summary>The example of a row, its policy changed as the rates and the dice say, and noise put into its text as the configuration says.</summary>
     /// <exception cref="GuardException">The row cannot be expressed, is too long, or a picture is damaged.</exception>
     public SftExample Encode(Sample sample, AugmentationRates rates, Random random)
     {
         var (rendered, target) = Render(sample, rates, random);
+        if (_noise?.Apply(sample.Conversation, random) is { } noisy && noisy != sample.Conversation)
+        {
+            var example = Encode(sample, Build(noisy, target.Policy), target);
+            if (example.Ids.Length <= _maxTokens)
+            {
+                return example;
+            }
+        }
+
+        // A row that is too long with its noise is seen without.
+        return Require(Encode(sample, rendered, target));
+    }
+
+    private SftExample Encode(Sample sample, RenderedPrompt rendered, PolicyTarget target)
+    {
         var pictures = rendered.Images.Select(image => _model.Images!.Process(ImageDecoder.Decode(image.Data.Span, new ImageLimits()))).ToList();
         var prompt = _model.Encoder.Encode(rendered, pictures);
         var (answer, verdict) = Answer(rendered, target);
         // The last answer token is predicted, never read.
         int[] ids = [.. prompt.AllIds(), .. answer[..^1]];
-        return ids.Length <= _maxTokens
-            ? new SftExample(sample.Place, ids, answer, verdict, target.Unsafe, prompt.Images)
-            : throw new InvalidConversationException(
-                $"the prompt and its answer have {ids.Length} tokens, but a sequence holds {_maxTokens} (sequenceTokens {_config.SequenceTokens}, positions of the model {_model.Config.Dimensions.MaxPositions}).");
+        return new SftExample(sample.Place, ids, answer, verdict, target.Unsafe, prompt.Images);
     }
+
+    private SftExample Require(SftExample example) => example.Ids.Length <= _maxTokens
+        ? example
+        : throw new InvalidConversationException(
+            $"the prompt and its answer have {example.Ids.Length} tokens, but a sequence holds {_maxTokens} (sequenceTokens {_config.SequenceTokens}, positions of the model {_model.Config.Dimensions.MaxPositions}).");
 
     private (RenderedPrompt Rendered, PolicyTarget Target) Render(Sample sample, AugmentationRates rates, Random random)
     {
-        var conversation = sample.ImageCount == 0 && _dummy is not null ? WithDummy(sample.Conversation) : sample.Conversation;
         if (sample.ImageCount > _model.MaxImages)
         {
             throw new InvalidConversationException($"the row has {sample.ImageCount} pictures, but the model takes at most {_model.MaxImages}.");
@@ -95,7 +119,13 @@ internal sealed class RowEncoder
         }
 
         var target = PolicyAugmentation.Apply(new PolicyTarget(policy, sample.Unsafe!.Value, sample.Categories), rates, random);
-        return (PromptBuilder.Build(_model.Variant, conversation, target.Policy, _options, _model.MaxImages), target);
+        return (Build(sample.Conversation, target.Policy), target);
+    }
+
+    private RenderedPrompt Build(Conversation conversation, Policy policy)
+    {
+        var isText = !conversation.Turns.Any(turn => turn.Parts.Any(part => part is ImagePart));
+        return PromptBuilder.Build(_model.Variant, isText && _dummy is not null ? WithDummy(conversation) : conversation, policy, _options, _model.MaxImages);
     }
 
     /// <summary>The answer's tokens. Of an unsafe row whose categories nobody labelled the list is not known: its verdict alone is learned.</summary>

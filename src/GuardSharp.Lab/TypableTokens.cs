@@ -1,10 +1,10 @@
 using System.Text;
 using GuardSharp.Tokenization;
 
-namespace GuardSharp.Lab.Attacks.Gcg;
+namespace GuardSharp.Lab;
 
-/// <summary>The tokens that a suffix may be made of, and their text.</summary>
-internal sealed class SuffixVocabulary
+/// <summary>The ordinary tokens that somebody can type, and their text: what a suffix or noise is made of.</summary>
+internal sealed class TypableTokens
 {
     private static readonly UTF8Encoding _strict = new(encoderShouldEmitUTF8Identifier: false, throwOnInvalidBytes: true);
 
@@ -14,7 +14,7 @@ internal sealed class SuffixVocabulary
     /// <param name="tokenizer">The model's tokenizer.</param>
     /// <param name="rows">Rows of the model's embedding: ids from there on do not exist for it.</param>
     /// <param name="asciiOnly">Printable ASCII only; otherwise every ordinary token that is whole characters without a control character.</param>
-    public SuffixVocabulary(BpeTokenizer tokenizer, int rows, bool asciiOnly)
+    public TypableTokens(BpeTokenizer tokenizer, int rows, bool asciiOnly)
     {
         _tokenizer = tokenizer;
         _allowed = new bool[rows];
@@ -23,11 +23,11 @@ internal sealed class SuffixVocabulary
             _allowed[id] = tokenizer.IsOrdinary(id) && IsTypable(tokenizer.BytesOf(id).Span, asciiOnly);
         }
 
-        Tokens = [.. Enumerable.Range(0, rows).Where(id => _allowed[id])];
+        Ids = [.. Enumerable.Range(0, rows).Where(id => _allowed[id])];
     }
 
     /// <summary>The allowed tokens, rising.</summary>
-    public IReadOnlyList<int> Tokens { get; }
+    public IReadOnlyList<int> Ids { get; }
 
     /// <summary>Whether a token may be used.</summary>
     public bool Allows(int id) => (uint)id < (uint)_allowed.Length && _allowed[id];
