@@ -41,14 +41,14 @@ internal static class AttackCommand
         command.SetAction(async (parsed, cancellationToken) =>
         {
             var chosen = parsed.GetValue(names) ?? [];
-            var source = parsed.GetValue(from) is { } found ? Replay.Of(chosen is [ReplayName] ? found : throw new GuardException($"--from goes with {ReplayName} alone.")) : null;
+            var replay = parsed.GetValue(from) is { } found ? Replay.Of(chosen is [ReplayName] ? found : throw new GuardException($"--from goes with {ReplayName} alone.")) : null;
             var plan = new Plan(
-                source?.Attacks ?? [.. ReadAttacks(chosen).Select(RowAttack.Of)],
+                replay?.Attacks ?? [.. ReadAttacks(chosen).Select(RowAttack.Of)],
                 parsed.GetValue(data) ?? throw new GuardException("Say which rows to attack with --data FILE."),
                 parsed.GetValue(output) ?? throw new GuardException("Say where the results go with --output DIR."),
                 parsed.GetValue(rows) is var count and >= 1 ? count : throw new GuardException($"--rows is {parsed.GetValue(rows)}; it must be at least 1."),
                 (ulong)(uint)parsed.GetValue(seed),
-                source);
+                replay);
             var options = model.ReadClassifyOptions(parsed);
             var guard = defences.Around(parsed, () => source.Open(parsed, () => model.Load(parsed)));
             await using (guard.ConfigureAwait(false))

@@ -1,6 +1,7 @@
 using System.Text.Json;
 using GuardSharp.Conversations;
 using GuardSharp.Evaluation.Attacks;
+using GuardSharp.Lab;
 using GuardSharp.Lab.Attacks.Gcg;
 using GuardSharp.Tests.Cli;
 using GuardSharp.Tests.Engine;
@@ -63,7 +64,7 @@ public sealed class GcgCommandTests : IDisposable
             Assert.Equal(place == "prompt" ? "p" : "r", result.Id);
             Assert.False(result.SafeAfter);
             Assert.True(result.Curve.Min() < result.Curve[0]);
-            Assert.Contains("classification", run.Out);
+            Assert.Contains("safe after", run.Out);
         }
     }
 
@@ -112,8 +113,8 @@ public sealed class GcgCommandTests : IDisposable
     [Fact]
     public async Task One_suffix_is_looked_for_on_some_rows_and_judged_on_the_others_as_well()
     {
-        var options = new[] { "--data", Prompts(), "--universal", "1", "--steps", "4", "--search-width", "24", "--threshold", "0.2" };
-        var run = await AttackAsync("out", options);
+        var options = new[] { "--data", Prompts(), "--steps", "4", "--search-width", "24", "--threshold", "0.2" };
+        var run = await AttackAsync("out", [.. options, "--universal", "1"]);
         Assert.True(run.Code == 0, run.Error);
         var results = AttackFolder.Read(_folder["out"]).Results;
         Assert.Equal(["universal suffix on the prompt, held-out rows", "universal suffix on the prompt, its own rows"], results.Select(result => result.Setting).Order());
@@ -138,10 +139,10 @@ public sealed class GcgCommandTests : IDisposable
     [Fact]
     public async Task Behind_a_defence_an_attack_succeeds_only_where_the_defended_guard_says_safe()
     {
-        string[] options = ["--data", Prompts(), "--limit", "1", "--steps", "12", "--search-width", "48"];
+        string[] options = ["--data", Prompts(), "--limit", "1", "--steps", "30", "--search-width", "96"];
         await AttackAsync("plain", options);
         // Without its last words the text is what it was: unsafe.
-        await AttackAsync("defended", [.. options, "--defence", "erase:40"]);
+        await AttackAsync("defended", [.. options, "--defence", "erase"]);
         Assert.True(Assert.Single(AttackFolder.Read(_folder["plain"]).Results).SafeAfter);
         var (summary, results) = AttackFolder.Read(_folder["defended"]);
         Assert.False(Assert.Single(results).SafeAfter);
@@ -185,8 +186,9 @@ public sealed class GcgCommandTests : IDisposable
         Assert.True(slot.Begin(ids, result.Text!));
         Assert.True(slot.Fits(ids, result.Text!));
         var verdict = await model.Guard.ClassifyAsync(slot.With(result.Text!), null, Cancellation);
-        Assert.Equal((result.After, result.SafeAfter), (verdict.UnsafeProbability, !verdict.Unsafe));
-        // The attack's own view of the best step is the verdict's number: float32 in another order.
+        Assert.Equal(result.SafeAfter, !verdict.Unsafe);
+        // Float32 in another order: what the guard read before stands in its caches, and the attack's own view is a batch's.
+        Assert.Equal(result.After, verdict.UnsafeProbability, 1e-5);
         Assert.Equal(result.Curve.Min(), result.After, 1e-4);
     }
 

@@ -1,4 +1,5 @@
 using GuardSharp.Conversations;
+using GuardSharp.Lab;
 using GuardSharp.Lab.Attacks.Gcg;
 using GuardSharp.Tests.Engine;
 using TorchSharp;

@@ -40,12 +40,12 @@ public sealed class QuantisedGuardTests : IDisposable
         }
     }
 
-    // On 7,403 rows of development data int8 moved P(unsafe) by at most 0.014, int4 by 0.143 (docs/decisions/0014-quantisation.md).
+    // On 7,403 development rows int8 moved P(unsafe) of the third version by at most 0.023, mixed by 0.106, int4 by 0.174 (docs/models.md): a broken kernel moves it anywhere.
     [Theory]
-    [InlineData("int8", 0.02)]
-    [InlineData("int4", 0.15)]
-    [InlineData("mixed", 0.03)]
-    [InlineData("published", 0.15)]
+    [InlineData("int8", 0.025)]
+    [InlineData("int4", 0.18)]
+    [InlineData("mixed", 0.12)]
+    [InlineData("published", 0.18)]
     public async Task The_embedded_model_judges_as_it_does_in_single_precision(string scheme, double most)
     {
         Quantise(GuardClassifier.DefaultModelFolder, QuantisationScheme.Find(scheme));

@@ -1,5 +1,6 @@
 using GuardSharp.Conversations;
 using GuardSharp.Evaluation;
+using GuardSharp.Evaluation.Html;
 using GuardSharp.Evaluation.Predictions;
 using GuardSharp.Evaluation.Reports;
 using GuardSharp.Evaluation.Samples;
@@ -127,9 +128,9 @@ public sealed class ResumeTests : IDisposable
     }
 
     [Fact]
-    public async Task No_file_holds_what_the_rows_say()
+    public async Task No_file_holds_what_the_rows_say_where_the_report_may_not()
     {
-        await Evaluator.RunAsync(Run(WriteRows()), Judge);
+        await Evaluator.RunAsync(Run(WriteRows()) with { Page = new PageOptions { Texts = false } }, Judge);
         foreach (var file in Directory.GetFiles(_folder["out"]))
         {
             Assert.DoesNotContain("secret", await File.ReadAllTextAsync(file, TestContext.Current.CancellationToken));
