@@ -10,7 +10,7 @@ namespace GuardSharp.Evaluation.Guards;
 /// one (GuardSharp does), else its highest score. Without a threshold the server's "flagged" is the verdict.
 /// </remarks>
 /// <param name="options">Which server; an empty model's name is not sent.</param>
-internal sealed class ModerationsGuard(ChatOptions options) : ForeignGuard(options, options.Model, ModerationNames.Codes)
+internal sealed class ModerationsGuard(ChatOptions options) : ForeignGuard(options, $"{options.Model} at {options.Endpoint.Authority}", ModerationNames.Codes)
 {
     /// <inheritdoc/>
     protected override async Task<ForeignAnswer> AskAsync(Conversation conversation, ClassifyOptions request, CancellationToken cancellationToken) =>

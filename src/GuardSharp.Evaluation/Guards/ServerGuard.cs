@@ -7,7 +7,7 @@ namespace GuardSharp.Evaluation.Guards;
 
 /// <summary>A GuardSharp server by its own endpoint <c>POST /v1/guard/classify</c>: whole conversations, policies, every category's probability.</summary>
 /// <param name="options">Which server; the model is the server's default where it is not named.</param>
-internal sealed class ServerGuard(ChatOptions options) : ForeignGuard(options, options.Model, ModerationNames.Codes)
+internal sealed class ServerGuard(ChatOptions options) : ForeignGuard(options, $"{options.Model} at {options.Endpoint.Authority}", ModerationNames.Codes)
 {
     /// <inheritdoc/>
     protected override async Task<ForeignAnswer> AskAsync(Conversation conversation, ClassifyOptions request, CancellationToken cancellationToken)
