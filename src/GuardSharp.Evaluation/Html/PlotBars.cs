@@ -31,7 +31,7 @@ internal static class PlotBars
         plot.Axes.Bottom.TickGenerator = new NumericManual([.. names.Select((_, group) => (double)group)], names);
         plot.Axes.Bottom.MajorTickStyle.Length = 0;
         plot.YLabel(y);
-        plot.Axes.SetLimits(-0.6, names.Length - 0.4, 0, series.Length > 1 ? 1.15 : 1.02);
+        plot.Axes.SetLimits(-0.6, names.Length - 0.4, 0, series.Length > 1 ? 1.3 : 1.02);
     }
 
     /// <summary>One bar.</summary>
