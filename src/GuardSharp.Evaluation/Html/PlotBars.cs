@@ -50,5 +50,5 @@ internal static class PlotBars
 
     /// <summary>What the colours mean.</summary>
     public static void Legend(Plot plot, params (string Text, Color Colour)[] entries) => plot.ShowLegend(
-        entries.Select(entry => new LegendItem { LabelText = entry.Text, FillColor = entry.Colour, LineWidth = 0, OutlineWidth = 0 }), Alignment.UpperRight);
+        entries.Select(entry => new LegendItem { LabelText = entry.Text, FillColor = entry.Colour, LineWidth = 0, OutlineWidth = 0, LabelFontName = PlotFrame.FontName }), Alignment.UpperRight);
 }

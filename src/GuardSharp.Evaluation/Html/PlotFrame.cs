@@ -19,6 +19,9 @@ internal static partial class PlotFrame
 
     private static readonly PlotFont _font = PlotFont.Register(InkFamily);
 
+    /// <summary>The font of all letters. Entries of a legend name it themselves: the system's own may be missing.</summary>
+    public static string FontName => _font.Name;
+
     /// <summary>Draws a plot.</summary>
     /// <param name="name">Unique on the page, letters alone.</param>
     /// <param name="alternative">What the plot shows, for who does not see it.</param>
